@@ -1,0 +1,38 @@
+// A mirror of libllama's cell allocator for one unified stream: the lowest free cell is taken first, always.
+//
+// (llama-kv-cache.cpp: the head goes behind a placement and back to the lowest freed cell, so no free cell lies below it.)
+// It tells which token sits highest, which libllama does not say. Pure value type.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "zoomr/types.h"
+
+namespace zoomr {
+
+class Cells {
+ public:
+  explicit Cells(int n_cells) : owner_(static_cast<std::size_t>(n_cells)) {}
+
+  // Takes the lowest free cells for consecutive positions; false (nothing changed) when fewer are free.
+  [[nodiscard]] bool place(SeqId seq, Span span);
+  // Frees the cells of the positions that are there.
+  void free(SeqId seq, Span span);
+  [[nodiscard]] int n_free() const;
+  [[nodiscard]] int width() const;  // highest used cell + 1
+  [[nodiscard]] std::optional<std::pair<SeqId, Pos>> topmost() const;
+  [[nodiscard]] std::optional<int> cell_of(SeqId seq, Pos pos) const;
+  [[nodiscard]] int size() const { return static_cast<int>(owner_.size()); }
+
+ private:
+  struct Owner {
+    SeqId seq = -1;  // -1: free
+    Pos pos = -1;
+  };
+  std::vector<Owner> owner_;
+};
+
+}  // namespace zoomr
