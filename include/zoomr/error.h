@@ -1,5 +1,5 @@
-// The one exception type. It ends one request or one command; what belongs to an algorithm (no room to restore) is a
-// return value, and what is our own bug is a check (see src/core/check.h).
+// The one exception type. It ends one request or one command; what belongs to an algorithm (no room
+// to restore) is a return value, and what is our own bug is a check (see src/core/check.h).
 #pragma once
 
 #include <stdexcept>

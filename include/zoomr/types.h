@@ -1,7 +1,7 @@
 // Tokens, positions and spans: the vocabulary that every layer of ZoomR shares.
 //
-// A span is always half open, [begin, end). Positions are token positions in one sequence's timeline; they are never
-// renumbered, whatever leaves or comes back.
+// A span is always half open, [begin, end). Positions are token positions in one sequence's
+// timeline; they are never renumbered, whatever leaves or comes back.
 #pragma once
 
 #include <compare>

@@ -1,8 +1,9 @@
 // What a step must see of the model's attention, asked for and delivered as data.
 //
-// Needs come from the policies, a Capture is their union for one decode, an Observation is what the tap brought back.
-// Queries and keys are as the attention uses them: after RoPE, and for a quantised cache both Hadamard-rotated, so that
-// their dot product is the model's. Never mix them with keys read elsewhere. Pure value types.
+// Needs come from the policies, a Capture is their union for one decode, an Observation is what the
+// tap brought back. Queries and keys are as the attention uses them: after RoPE, and for a
+// quantised cache both Hadamard-rotated, so that their dot product is the model's. Never mix them
+// with keys read elsewhere. Pure value types.
 #pragma once
 
 #include <cstddef>
@@ -47,14 +48,16 @@ struct HeadLayout {
     std::size_t offset = 0;  // in floats from the row's begin
   };
   std::vector<Item> items;
-  std::size_t row_size = 0;  // floats of one token
+  std::size_t row_size = 0;        // floats of one token
   std::vector<LayerShape> layers;  // [n_layer]
 
   [[nodiscard]] const Item* find(Head head) const;
 };
 
-// The layout of a selection on layers of these shapes; `keys`: heads are key heads. Heads that do not exist are left out.
-[[nodiscard]] HeadLayout make_layout(const HeadSelection& selection, std::span<const LayerShape> layers, bool keys);
+// The layout of a selection on layers of these shapes; `keys`: heads are key heads. Heads that do
+// not exist are left out.
+[[nodiscard]] HeadLayout make_layout(const HeadSelection& selection,
+                                     std::span<const LayerShape> layers, bool keys);
 
 // What to copy during one decode.
 struct Capture {

@@ -1,5 +1,5 @@
-// A policy decides what a sequence holds: two pure functions, needs() and plan(), over data. The engine's loop never asks
-// which policy runs. How to add one: CONTRIBUTING.md.
+// A policy decides what a sequence holds: two pure functions, needs() and plan(), over data. The
+// engine's loop never asks which policy runs. How to add one: CONTRIBUTING.md.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ struct Boundary {
 // What the engine has seen so far.
 struct Evidence {
   std::optional<VoteResult> vote;  // the last vote; stays until the next one
-  std::vector<float> mass;         // [decoded] attention mass accumulated over steps, all heads summed; empty unless needed
+  std::vector<float> mass;  // [decoded] attention mass accumulated over steps, all heads summed;
+                            // empty unless needed
 };
 
 struct View {
@@ -33,26 +34,29 @@ struct View {
   const Residency& residency;  // as it is now
   const Evidence& evidence;
   Boundary boundary;
-  Pos decoded = 0;             // [0, decoded) are decoded; newest decoded position is decoded - 1
-  Pos room = 0;                // most tokens that plan.resident may hold: the budget less the next decode's tokens
-  std::uint64_t seed = 0;      // for policies that roll dice: the same for the whole run
+  Pos decoded = 0;  // [0, decoded) are decoded; newest decoded position is decoded - 1
+  Pos room =
+      0;  // most tokens that plan.resident may hold: the budget less the next decode's tokens
+  std::uint64_t seed = 0;  // for policies that roll dice: the same for the whole run
 };
 
 struct Needs {
-  HeadSelection keys;            // keys of the tokens decoded now, to be indexed
-  HeadSelection queries;         // queries of the last token decoded now
-  bool mass = false;             // attention mass of that token over the resident ones (needs keys and queries, all)
+  HeadSelection keys;     // keys of the tokens decoded now, to be indexed
+  HeadSelection queries;  // queries of the last token decoded now
+  bool mass =
+      false;  // attention mass of that token over the resident ones (needs keys and queries, all)
   std::optional<VoteRule> vote;  // run this vote with those queries
 };
 
 // The settings of every policy in one struct; each policy's docstring says which it reads.
 struct PolicySettings {
-  int window = 64;       // most recent tokens always resident
-  int sink = 4;          // first tokens always resident
-  int vote_k = 2;        // votes of each head
-  int consensus = 2;     // thoughts or lines brought back
+  int window = 64;    // most recent tokens always resident
+  int sink = 4;       // first tokens always resident
+  int vote_k = 2;     // votes of each head
+  int consensus = 2;  // thoughts or lines brought back
   std::string select = "paper";
-  bool summaries = false;  // thoughts have summaries: they are the index; else every line is its own
+  bool summaries =
+      false;  // thoughts have summaries: they are the index; else every line is its own
 };
 
 class Policy {
@@ -61,7 +65,8 @@ class Policy {
   [[nodiscard]] virtual Unit unit() const = 0;
   // Does the policy respect a budget? Only `full` does not.
   [[nodiscard]] virtual bool bounded() const { return true; }
-  // Called before a decode; view.boundary tells of the tokens about to be decoded, view.decoded does not count them.
+  // Called before a decode; view.boundary tells of the tokens about to be decoded, view.decoded
+  // does not count them.
   [[nodiscard]] virtual Needs needs(const View& view) const = 0;
   // Called after a decode. REQUIRES of the result: see broken_invariant().
   [[nodiscard]] virtual Plan plan(const View& view) const = 0;
@@ -69,12 +74,14 @@ class Policy {
 
 struct PolicyInfo {
   std::string_view name;
-  std::string_view what;     // one line for --help and the README
-  std::string_view paper;    // "" or an arXiv id
+  std::string_view what;   // one line for --help and the README
+  std::string_view paper;  // "" or an arXiv id
 };
 
 [[nodiscard]] const std::vector<PolicyInfo>& policies();  // in the order of the README
-// Throws Error(bad_input) with the list of names when there is no such policy, or when the settings do not fit it.
-[[nodiscard]] std::unique_ptr<Policy> make_policy(std::string_view name, const PolicySettings& settings);
+// Throws Error(bad_input) with the list of names when there is no such policy, or when the settings
+// do not fit it.
+[[nodiscard]] std::unique_ptr<Policy> make_policy(std::string_view name,
+                                                  const PolicySettings& settings);
 
 }  // namespace zoomr

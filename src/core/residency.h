@@ -1,6 +1,8 @@
-// Which positions are resident, stored or dropped, and how one state becomes the next: plan -> diff -> edit.
+// Which positions are resident, stored or dropped, and how one state becomes the next: plan -> diff
+// -> edit.
 //
-// The residency is the truth about a sequence's KV: libllama is never asked what is resident. Pure value types.
+// The residency is the truth about a sequence's KV: libllama is never asked what is resident. Pure
+// value types.
 #pragma once
 
 #include <string>
@@ -38,8 +40,9 @@ struct Edit {
   [[nodiscard]] bool empty() const { return drop.empty() && out.empty() && in.empty(); }
 };
 
-// The edit that turns `now` into `plan`. Spans that move are cut at lines, since a line is what the store keeps.
-// A plan may not ask back what was dropped: such positions are ignored here and reported by broken_invariant().
+// The edit that turns `now` into `plan`. Spans that move are cut at lines, since a line is what the
+// store keeps. A plan may not ask back what was dropped: such positions are ignored here and
+// reported by broken_invariant().
 [[nodiscard]] Edit diff(const Residency& now, const Plan& plan, const Timeline& timeline);
 
 struct Limits {
@@ -49,9 +52,10 @@ struct Limits {
   Unit unit = Unit::line;  // the policy's
 };
 
-// The first broken invariant in words, or "" when all hold: newest position resident; |resident| + n_next <= budget;
-// resident and stored disjoint and inside [0, decoded); stored spans made of whole closed lines; boundaries of what left
-// aligned to the unit; pinned segments resident.
-[[nodiscard]] std::string broken_invariant(const Residency& state, const Timeline& timeline, const Limits& limits);
+// The first broken invariant in words, or "" when all hold: newest position resident; |resident| +
+// n_next <= budget; resident and stored disjoint and inside [0, decoded); stored spans made of
+// whole closed lines; boundaries of what left aligned to the unit; pinned segments resident.
+[[nodiscard]] std::string broken_invariant(const Residency& state, const Timeline& timeline,
+                                           const Limits& limits);
 
 }  // namespace zoomr

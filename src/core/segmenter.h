@@ -1,17 +1,21 @@
 // Cuts a growing timeline into segments and lines, token by token.
 //
-// The result depends on the tokens and their text alone, never on how they were grouped into calls. A boundary is decided
-// at the earliest token that settles it: a paragraph end ("\n\n") and a delimiter at their own last token; a sentence or
-// line end at the first token behind it (since "3." may go on as "3.14", and "\n" as "\n\n").
+// The result depends on the tokens and their text alone, never on how they were grouped into calls.
+// A boundary is decided at the earliest token that settles it: a paragraph end ("\n\n") and a
+// delimiter at their own last token; a sentence or line end at the first token behind it (since
+// "3." may go on as "3.14", and "\n" as "\n\n").
 //
-//   line     ends at a sentence or line end with at least line_min tokens, or at line_max tokens at once; at the end of
+//   line     ends at a sentence or line end with at least line_min tokens, or at line_max tokens at
+//   once; at the end of
 //            its segment it may be shorter
-//   thought  ends at a paragraph end with at least line_min tokens, at a delimiter, or at the first line end with at least
+//   thought  ends at a paragraph end with at least line_min tokens, at a delimiter, or at the first
+//   line end with at least
 //            thought_max tokens
-//   summary  runs from its opening to its closing delimiter, both included, at most summary_max tokens
-//   answer   what the model writes outside of its thinking delimiters; cut like thoughts
+//   summary  runs from its opening to its closing delimiter, both included, at most summary_max
+//   tokens answer   what the model writes outside of its thinking delimiters; cut like thoughts
 //
-// A model without thinking delimiters thinks aloud: all it writes is thoughts. Pure; one owner (the session).
+// A model without thinking delimiters thinks aloud: all it writes is thoughts. Pure; one owner (the
+// session).
 #pragma once
 
 #include <cstdint>
@@ -33,8 +37,8 @@ struct Delimiters {
 };
 
 struct SegmenterOptions {
-  int line_min = 8;     // tokens
-  int line_max = 64;    // tokens
+  int line_min = 8;       // tokens
+  int line_max = 64;      // tokens
   int thought_max = 256;  // tokens
   int summary_max = 256;  // tokens
   bool pin_prompt = true;
@@ -45,9 +49,11 @@ struct SegmenterOptions {
 // Oddities of the model's delimiters, counted for the trace and the final record.
 struct DelimiterFaults {
   int unclosed = 0;  // a summary that reached summary_max, or the end of the text
-  int empty = 0;     // nothing but white space between the delimiters: the thought stays without a summary
-  int stray = 0;     // a closing delimiter without an opening one, or any summary delimiter inside the answer
-  int orphan = 0;    // a summary with no thought before it
+  int empty =
+      0;  // nothing but white space between the delimiters: the thought stays without a summary
+  int stray =
+      0;  // a closing delimiter without an opening one, or any summary delimiter inside the answer
+  int orphan = 0;  // a summary with no thought before it
   bool operator==(const DelimiterFaults&) const = default;
 };
 
@@ -56,7 +62,8 @@ class Segmenter {
   explicit Segmenter(SegmenterOptions options);
 
   // Appends prompt tokens; lines are cut in them too, since a prompt need not be pinned.
-  void push_prompt(Timeline& timeline, std::span<const Token> tokens, std::span<const std::string> pieces);
+  void push_prompt(Timeline& timeline, std::span<const Token> tokens,
+                   std::span<const std::string> pieces);
   // Closes the prompt. Call once, before the first push().
   void end_prompt(Timeline& timeline);
   // Appends one generated token whose text is `piece` (may be part of a UTF-8 character, or empty).

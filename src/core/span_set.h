@@ -1,4 +1,5 @@
-// A set of positions as sorted, disjoint, non-adjacent spans. Pure value type, any thread; sizes are in tokens.
+// A set of positions as sorted, disjoint, non-adjacent spans. Pure value type, any thread; sizes
+// are in tokens.
 #pragma once
 
 #include <cstddef>

@@ -8,10 +8,14 @@ namespace zoomr {
 
 std::string_view to_string(SegmentKind kind) {
   switch (kind) {
-    case SegmentKind::prompt: return "prompt";
-    case SegmentKind::thought: return "thought";
-    case SegmentKind::summary: return "summary";
-    case SegmentKind::answer: return "answer";
+    case SegmentKind::prompt:
+      return "prompt";
+    case SegmentKind::thought:
+      return "thought";
+    case SegmentKind::summary:
+      return "summary";
+    case SegmentKind::answer:
+      return "answer";
   }
   return "?";
 }
@@ -19,8 +23,9 @@ std::string_view to_string(SegmentKind kind) {
 Span Timeline::open_line() const { return {lines_.empty() ? 0 : lines_.back().span.end, size()}; }
 
 std::optional<int> Timeline::line_at(Pos pos) const {
-  const auto it = std::upper_bound(lines_.begin(), lines_.end(), pos,
-                                   [](Pos value, const Line& line) { return value < line.span.end; });
+  const auto it =
+      std::upper_bound(lines_.begin(), lines_.end(), pos,
+                       [](Pos value, const Line& line) { return value < line.span.end; });
   if (pos < 0 || it == lines_.end()) return std::nullopt;
   return static_cast<int>(it - lines_.begin());
 }
@@ -32,7 +37,8 @@ void Timeline::append(Token token) {
 }
 
 void Timeline::open_segment(SegmentKind kind, bool pinned) {
-  check(segments_.empty() || segments_.back().closed, "a segment opens when the one before it is closed");
+  check(segments_.empty() || segments_.back().closed,
+        "a segment opens when the one before it is closed");
   const Pos begin = segments_.empty() ? 0 : segments_.back().span.end;
   segments_.push_back({.kind = kind, .span = {begin, size()}, .pinned = pinned});
 }

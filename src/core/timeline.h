@@ -1,8 +1,9 @@
 // The timeline: every token of one sequence, cut into segments and, inside them, into lines.
 //
-// Segments tile the timeline: prompt, then thoughts, summaries and answers in the order they were written. Lines tile it
-// too; a line never crosses a segment. All lines but the last are closed, and a closed line never changes again: it is
-// the smallest span that is zoomed. Pure; one owner (the session). Only the Segmenter edits it.
+// Segments tile the timeline: prompt, then thoughts, summaries and answers in the order they were
+// written. Lines tile it too; a line never crosses a segment. All lines but the last are closed,
+// and a closed line never changes again: it is the smallest span that is zoomed. Pure; one owner
+// (the session). Only the Segmenter edits it.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +21,11 @@ enum class SegmentKind : std::uint8_t { prompt, thought, summary, answer };
 
 struct Segment {
   SegmentKind kind = SegmentKind::thought;
-  Span span;             // end grows while the segment is open
+  Span span;  // end grows while the segment is open
   bool closed = false;
-  bool pinned = false;   // every policy keeps it resident
-  int partner = -1;      // of a thought: the segment index of its summary; of a summary: that of its thought; else -1
+  bool pinned = false;  // every policy keeps it resident
+  int partner = -1;     // of a thought: the segment index of its summary; of a summary: that of its
+                        // thought; else -1
 };
 
 struct Line {
@@ -40,17 +42,21 @@ class Timeline {
 
   // The tokens behind the last closed line; empty when everything is closed.
   [[nodiscard]] Span open_line() const;
-  // Index into lines() of the closed line that holds pos; nullopt when pos is in the open line or beyond the end.
+  // Index into lines() of the closed line that holds pos; nullopt when pos is in the open line or
+  // beyond the end.
   [[nodiscard]] std::optional<int> line_at(Pos pos) const;
-  [[nodiscard]] const Segment& segment_of(const Line& line) const { return segments_[line.segment]; }
+  [[nodiscard]] const Segment& segment_of(const Line& line) const {
+    return segments_[line.segment];
+  }
 
-  // Edits, in the order that keeps the tiling. REQUIRES: as commented; broken ones throw Error(bug).
-  void append(Token token);                            // REQUIRES: an open segment
-  void open_segment(SegmentKind kind, bool pinned);    // REQUIRES: the last segment is closed
-  void close_line(Pos end);                            // REQUIRES: open_line().begin < end <= size()
-  void close_segment(Pos end);                         // closes the open line at end too; later tokens: reopened by
-                                                       // open_segment, which takes everything behind end
-  void pair(int thought, int summary);                 // REQUIRES: a thought and a summary
+  // Edits, in the order that keeps the tiling. REQUIRES: as commented; broken ones throw
+  // Error(bug).
+  void append(Token token);                          // REQUIRES: an open segment
+  void open_segment(SegmentKind kind, bool pinned);  // REQUIRES: the last segment is closed
+  void close_line(Pos end);                          // REQUIRES: open_line().begin < end <= size()
+  void close_segment(Pos end);  // closes the open line at end too; later tokens: reopened by
+                                // open_segment, which takes everything behind end
+  void pair(int thought, int summary);  // REQUIRES: a thought and a summary
 
  private:
   std::vector<Token> tokens_;

@@ -1,16 +1,15 @@
-// The trace: the log of one run, one JSON object a line (docs/trace.md, with its schema). It holds every token, every
-// boundary, every vote and every edit that was really applied, so residency can be rebuilt without a model. Pure: the
-// writer and the readers of files live elsewhere.
+// The trace: the log of one run, one JSON object a line (docs/trace.md, with its schema). It holds
+// every token, every boundary, every vote and every edit that was really applied, so residency can
+// be rebuilt without a model. Pure: the writer and the readers of files live elsewhere.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "core/segmenter.h"
 #include "core/thought_index.h"
@@ -21,12 +20,12 @@ namespace zoomr {
 
 inline constexpr int kTraceVersion = 1;
 
-struct RunEvent {            // first line of a trace
-  std::string zoomr;         // version
-  std::string llama;         // llama.cpp's version
-  std::string model;         // description, e.g. "llama 135M Q4_1"
+struct RunEvent {     // first line of a trace
+  std::string zoomr;  // version
+  std::string llama;  // llama.cpp's version
+  std::string model;  // description, e.g. "llama 135M Q4_1"
   std::string policy;
-  Pos budget = 0;            // tokens; 0: unbounded
+  Pos budget = 0;  // tokens; 0: unbounded
   Unit unit = Unit::line;
   int n_ctx = 0;
   nlohmann::ordered_json options;  // every option by its flag's name
@@ -34,21 +33,21 @@ struct RunEvent {            // first line of a trace
 struct TokenEvent {
   Pos pos = 0;
   Token id = 0;
-  std::string piece;         // bytes; may not be valid UTF-8 on its own
+  std::string piece;                        // bytes; may not be valid UTF-8 on its own
   SegmentKind kind = SegmentKind::thought;  // of the segment it was appended to
-  bool forced = false;       // appended by the engine, not sampled
+  bool forced = false;                      // appended by the engine, not sampled
 };
-struct LineEvent {           // a line closed
+struct LineEvent {  // a line closed
   Span span;
 };
-struct SegmentEvent {        // a segment closed
+struct SegmentEvent {  // a segment closed
   int index = 0;
   SegmentKind kind = SegmentKind::thought;
   Span span;
   bool pinned = false;
-  int partner = -1;          // of a summary: its thought's index
+  int partner = -1;  // of a summary: its thought's index
 };
-struct DecodeEvent {         // [span.begin, span.end) were decoded and are resident now
+struct DecodeEvent {  // [span.begin, span.end) were decoded and are resident now
   Span span;
   double ms = 0;
 };
@@ -59,21 +58,21 @@ enum class EditKind : std::uint8_t { drop, out, in, compact };
 struct EditEvent {
   EditKind kind = EditKind::drop;
   Span span;
-  std::size_t bytes = 0;     // moved: 0 for drops and for an out whose blob was already stored
-  double us = 0;             // microseconds
-  bool ok = true;            // false: it failed and changed nothing; `why` says how
+  std::size_t bytes = 0;  // moved: 0 for drops and for an out whose blob was already stored
+  double us = 0;          // microseconds
+  bool ok = true;         // false: it failed and changed nothing; `why` says how
   std::string why;
 };
-struct NoteEvent {           // anything else worth knowing: a delimiter fault, a warning
+struct NoteEvent {  // anything else worth knowing: a delimiter fault, a warning
   Pos at = 0;
   std::string text;
 };
-struct FinalEvent {          // last line; the same record that run --json prints
+struct FinalEvent {  // last line; the same record that run --json prints
   nlohmann::ordered_json record;
 };
 
-using TraceEvent = std::variant<RunEvent, TokenEvent, LineEvent, SegmentEvent, DecodeEvent, VoteEvent, EditEvent, NoteEvent,
-                                FinalEvent>;
+using TraceEvent = std::variant<RunEvent, TokenEvent, LineEvent, SegmentEvent, DecodeEvent,
+                                VoteEvent, EditEvent, NoteEvent, FinalEvent>;
 
 // Whoever watches a run: the trace file, the terminal, a test.
 class TraceSink {
@@ -82,7 +81,8 @@ class TraceSink {
   virtual void write(const TraceEvent& event) = 0;
 };
 
-// One line of JSON without its newline; always valid UTF-8 (a piece that is not is written as hex bytes).
+// One line of JSON without its newline; always valid UTF-8 (a piece that is not is written as hex
+// bytes).
 [[nodiscard]] std::string to_json_line(const TraceEvent& event);
 // Throws Error(bad_input) with what is wrong.
 [[nodiscard]] TraceEvent from_json_line(std::string_view line);

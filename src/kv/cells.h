@@ -1,7 +1,9 @@
-// A mirror of libllama's cell allocator for one unified stream: the lowest free cell is taken first, always.
+// A mirror of libllama's cell allocator for one unified stream: the lowest free cell is taken
+// first, always.
 //
-// (llama-kv-cache.cpp: the head goes behind a placement and back to the lowest freed cell, so no free cell lies below it.)
-// It tells which token sits highest, which libllama does not say. Pure value type.
+// (llama-kv-cache.cpp: the head goes behind a placement and back to the lowest freed cell, so no
+// free cell lies below it.) It tells which token sits highest, which libllama does not say. Pure
+// value type.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +19,8 @@ class Cells {
  public:
   explicit Cells(int n_cells) : owner_(static_cast<std::size_t>(n_cells)) {}
 
-  // Takes the lowest free cells for consecutive positions; false (nothing changed) when fewer are free.
+  // Takes the lowest free cells for consecutive positions; false (nothing changed) when fewer are
+  // free.
   [[nodiscard]] bool place(SeqId seq, Span span);
   // Frees the cells of the positions that are there.
   void free(SeqId seq, Span span);

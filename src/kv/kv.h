@@ -1,5 +1,5 @@
-// The KV memory that the engine drives: decode, save, drop, restore. One implementation on libllama (src/llama/llama_kv),
-// one in memory (fake_kv) in which the whole engine runs in tests.
+// The KV memory that the engine drives: decode, save, drop, restore. One implementation on libllama
+// (src/llama/llama_kv), one in memory (fake_kv) in which the whole engine runs in tests.
 //
 // One thread at a time. Positions are kept: a span comes back at the positions it left.
 #pragma once
@@ -35,20 +35,23 @@ class Kv {
  public:
   virtual ~Kv() = default;
 
-  // Decodes all tokens as one batch. REQUIRES: at most max_batch() tokens; every sequence's first position is its newest
-  // resident position + 1. On anything but ok no token of the batch is resident.
-  [[nodiscard]] virtual DecodeStatus decode(std::span<const BatchToken> batch, const Capture& capture) = 0;
+  // Decodes all tokens as one batch. REQUIRES: at most max_batch() tokens; every sequence's first
+  // position is its newest resident position + 1. On anything but ok no token of the batch is
+  // resident.
+  [[nodiscard]] virtual DecodeStatus decode(std::span<const BatchToken> batch,
+                                            const Capture& capture) = 0;
   // [n_vocab] of the batch row, valid until the next decode. REQUIRES: that row asked for logits.
   [[nodiscard]] virtual std::span<const float> logits(int batch_row) = 0;
   // What the last successful decode captured; valid until the next decode.
   [[nodiscard]] virtual const Observation& observation() const = 0;
 
-  // A copy of the span's KV; empty on failure. The span stays resident. REQUIRES: the whole span is resident.
+  // A copy of the span's KV; empty on failure. The span stays resident. REQUIRES: the whole span is
+  // resident.
   [[nodiscard]] virtual Blob save(SeqId seq, Span span) = 0;
   // Puts a saved span back. false: no room or refused, nothing changed.
   [[nodiscard]] virtual bool restore(SeqId seq, Span span, std::span<const std::byte> blob) = 0;
-  // Frees the cells of the span. REQUIRES: the sequence's newest position is not in it, unless its last decode failed
-  // or the whole sequence goes.
+  // Frees the cells of the span. REQUIRES: the sequence's newest position is not in it, unless its
+  // last decode failed or the whole sequence goes.
   virtual void drop(SeqId seq, Span span) = 0;
 
   [[nodiscard]] virtual int max_batch() const = 0;
@@ -62,7 +65,8 @@ class Kv {
   };
   [[nodiscard]] virtual std::optional<Occupant> topmost() const = 0;
   [[nodiscard]] virtual std::size_t allocated_bytes() const = 0;
-  // Everything that a blob's meaning depends on, hashed: model, library version, KV types, rope, LoRA.
+  // Everything that a blob's meaning depends on, hashed: model, library version, KV types, rope,
+  // LoRA.
   [[nodiscard]] virtual std::uint64_t fingerprint() const = 0;
 };
 

@@ -1,5 +1,6 @@
-// The thought store: the KV of lines that left the context, each with a checksum and the fingerprint of the context that
-// wrote it. A blob is put once, since a closed line never changes. One thread at a time; sizes in bytes.
+// The thought store: the KV of lines that left the context, each with a checksum and the
+// fingerprint of the context that wrote it. A blob is put once, since a closed line never changes.
+// One thread at a time; sizes in bytes.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ class ThoughtStore {
   enum class Status : std::uint8_t {
     ok,
     absent,
-    damaged,  // the checksum does not match: never hand such bytes to libllama, a NaN in them poisons other sequences
+    damaged,  // the checksum does not match: never hand such bytes to libllama, a NaN in them
+              // poisons other sequences
     foreign,  // written by a context of another fingerprint
     full,     // the store cannot take more
   };
@@ -31,10 +33,11 @@ class ThoughtStore {
   };
 
   virtual ~ThoughtStore() = default;
-  [[nodiscard]] virtual Status put(const StoreKey& key, std::uint64_t fingerprint, std::span<const std::byte> blob) = 0;
+  [[nodiscard]] virtual Status put(const StoreKey& key, std::uint64_t fingerprint,
+                                   std::span<const std::byte> blob) = 0;
   [[nodiscard]] virtual Found get(const StoreKey& key, std::uint64_t fingerprint) = 0;
   [[nodiscard]] virtual bool contains(const StoreKey& key) const = 0;
-  virtual void erase(const StoreKey& key) = 0;      // absent: nothing happens
+  virtual void erase(const StoreKey& key) = 0;  // absent: nothing happens
   virtual void erase_session(std::uint64_t session) = 0;
   [[nodiscard]] virtual std::size_t bytes() const = 0;
 };
