@@ -13,6 +13,7 @@
 #include "core/residency.h"
 #include "core/thought_index.h"
 #include "core/timeline.h"
+#include "zoomr/policy_settings.h"
 
 namespace zoomr {
 
@@ -46,17 +47,6 @@ struct Needs {
   bool mass =
       false;  // attention mass of that token over the resident ones (needs keys and queries, all)
   std::optional<VoteRule> vote;  // run this vote with those queries
-};
-
-// The settings of every policy in one struct; each policy's docstring says which it reads.
-struct PolicySettings {
-  int window = 64;    // most recent tokens always resident
-  int sink = 4;       // first tokens always resident
-  int vote_k = 2;     // votes of each head
-  int consensus = 2;  // thoughts or lines brought back
-  std::string select = "paper";
-  bool summaries =
-      false;  // thoughts have summaries: they are the index; else every line is its own
 };
 
 class Policy {

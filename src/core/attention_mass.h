@@ -1,0 +1,39 @@
+// Attention mass computed from captured queries and keys: softmax(q.k) over the resident positions,
+// summed over heads. What H2O accumulates. Pure; sizes in floats.
+//
+// Attention sinks of the model (a learned logit beside the keys) and position biases (ALiBi) are
+// not part of it; sliding-window layers are treated as if they saw everything resident.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/capture.h"
+#include "core/span_set.h"
+#include "zoomr/types.h"
+
+namespace zoomr {
+
+// Every key of a sequence, by position.
+class KeyLog {
+ public:
+  // REQUIRES: positions ascend by one from 0; the same layout at every call.
+  void append(Pos pos, const HeadLayout& layout, std::span<const float> keys);
+  [[nodiscard]] Pos size() const { return size_; }
+  [[nodiscard]] const HeadLayout& layout() const { return layout_; }
+  [[nodiscard]] const float* row(Pos pos) const {
+    return keys_.data() + static_cast<std::size_t>(pos) * layout_.row_size;
+  }
+
+ private:
+  HeadLayout layout_;
+  std::vector<float> keys_;  // [position][layout_.row_size]
+  Pos size_ = 0;
+};
+
+// Adds to mass[pos], [log.size()], what every query head of one token gives to the positions of
+// `visible`. A head's mass sums to 1.
+void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLayout& query_layout,
+                        std::span<const float> queries, std::vector<float>& mass);
+
+}  // namespace zoomr

@@ -1,0 +1,231 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include "core/check.h"
+#include "zoomr/error.h"
+
+namespace zoomr {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+std::string in_words(DecodeStatus status) {
+  switch (status) {
+    case DecodeStatus::ok: return "decoded";
+    case DecodeStatus::no_room: return "no free cell in the context";
+    case DecodeStatus::aborted: return "interrupted";
+    case DecodeStatus::failed: return "the back end failed to decode";
+  }
+  return "?";
+}
+
+constexpr int kWidthStep = 256;  // attention runs over the highest used cell, rounded up to this
+
+int padded(int width) { return (width + kWidthStep - 1) / kWidthStep * kWidthStep; }
+
+}  // namespace
+
+void Engine::step(std::span<Session* const> sessions) {
+  Step step = gather(sessions);  // needs, arm
+  if (step.batch.empty()) return;
+
+  const auto start = Clock::now();
+  const DecodeStatus status = kv_.decode(step.batch, step.capture);
+  const double decode_ms = microseconds_since(start) / 1000;
+  if (status != DecodeStatus::ok) {
+    for (const Slice& slice : step.slices) {
+      if (status == DecodeStatus::aborted) {
+        slice.session->interrupt();
+      } else {
+        slice.session->fail(in_words(status));
+      }
+    }
+    return;
+  }
+
+  for (const Slice& slice : step.slices) {
+    Session& session = *slice.session;
+    session.observe(slice.span, slice.needs, kv_.observation(), slice.rows, decode_ms);
+    const Plan plan = session.plan();
+    const Edit edit = diff(session.residency(), plan, session.timeline());
+    apply(edit, session);  // logs what was really applied
+    if (!session.running()) continue;
+    const std::string broken = session.broken_invariant();
+    if (!broken.empty()) throw Error(ErrorCode::bug, "invariant broken: " + broken);
+    session.sample(slice.logits_row < 0 ? std::span<const float>{} : kv_.logits(slice.logits_row));
+  }
+  compact(sessions);
+}
+
+Engine::Step Engine::gather(std::span<Session* const> sessions) const {
+  Step step;
+  std::size_t n_key_rows = 0;
+  std::size_t n_query_rows = 0;
+  for (Session* session : sessions) {
+    const int room = kv_.max_batch() - static_cast<int>(step.batch.size());
+    if (!session->running() || room <= 0) continue;
+    Slice slice{.session = session, .span = session->pending(room)};
+    if (slice.span.empty()) continue;
+    slice.needs = session->needs(slice.span);
+    const int first_row = static_cast<int>(step.batch.size());
+    for (Pos pos = slice.span.begin; pos < slice.span.end; ++pos) {
+      step.batch.push_back({.token = session->timeline().tokens()[static_cast<std::size_t>(pos)],
+                            .pos = pos,
+                            .seq = session->options().seq,
+                            .logits = false});
+    }
+    const int last_row = static_cast<int>(step.batch.size()) - 1;
+    if (session->wants_logits(slice.span)) {
+      step.batch.back().logits = true;
+      slice.logits_row = last_row;
+    }
+    merge(step.capture.keys, slice.needs.keys);
+    merge(step.capture.queries, slice.needs.queries);
+    if (slice.needs.keys.any()) {
+      slice.rows.first_key = n_key_rows;
+      slice.rows.n_keys = static_cast<std::size_t>(slice.span.size());
+      n_key_rows += slice.rows.n_keys;
+      for (int row = first_row; row <= last_row; ++row) step.capture.key_rows.push_back(row);
+    }
+    if (slice.needs.queries.any()) {
+      slice.rows.has_query = true;
+      slice.rows.query = n_query_rows++;
+      step.capture.query_rows.push_back(last_row);
+    }
+    step.slices.push_back(std::move(slice));
+  }
+  return step;
+}
+
+// Drops and outs first: they make the room that ins need. A failed out leaves its line resident; if
+// the next decode would then break the budget the session ends, and nothing is lost.
+void Engine::apply(const Edit& edit, Session& session) {
+  for (const Span span : edit.drop) session.applied(drop(session, span));
+  Pos kept = 0;
+  for (const Span span : edit.out) {
+    const EditEvent event = zoom_out(session, span);
+    session.applied(event);
+    if (!event.ok) kept += span.size();
+  }
+  for (const Span span : edit.in) {
+    if (kept > 0) break;  // the room that this line was to take is not there
+    session.applied(zoom_in(session, span));
+    if (!session.running()) return;
+  }
+  if (kept > 0 && !session.broken_invariant().empty()) {
+    session.fail(std::to_string(kept) + " tokens could not be stored; the run ends here");
+  }
+}
+
+EditEvent Engine::drop(Session& session, Span span) {
+  const auto start = Clock::now();
+  const Residency& now = session.residency();
+  for (const Span part : now.resident.intersection({span}).spans()) {
+    kv_.drop(session.options().seq, part);
+  }
+  for (const Line& line : session.timeline().lines()) {
+    if (span.contains(line.span)) store_.erase({session.id(), line.span});
+  }
+  return {.kind = EditKind::drop, .span = span, .us = microseconds_since(start)};
+}
+
+EditEvent Engine::zoom_out(Session& session, Span span) {
+  EditEvent event{.kind = EditKind::out, .span = span};
+  const auto start = Clock::now();
+  const StoreKey key{session.id(), span};
+  if (!store_.contains(key)) {  // a closed line never changes: it is saved once
+    const Blob blob = kv_.save(session.options().seq, span);
+    if (blob.empty()) {
+      event.why = "save failed";
+    } else if (store_.put(key, kv_.fingerprint(), blob) != ThoughtStore::Status::ok) {
+      event.why = "the store is full";
+    }
+    event.bytes = blob.size();
+  }
+  event.ok = event.why.empty();
+  if (event.ok) kv_.drop(session.options().seq, span);
+  event.us = microseconds_since(start);
+  return event;
+}
+
+EditEvent Engine::zoom_in(Session& session, Span span) {
+  EditEvent event{.kind = EditKind::in, .span = span, .ok = false};
+  const auto start = Clock::now();
+  const ThoughtStore::Found found = store_.get({session.id(), span}, kv_.fingerprint());
+  if (found.status == ThoughtStore::Status::ok) {
+    event.bytes = found.blob.size();
+    event.ok = kv_.restore(session.options().seq, span, found.blob);
+    if (!event.ok) event.why = "restore refused";
+  } else {
+    event.why = found.status == ThoughtStore::Status::damaged   ? "its bytes are damaged"
+                : found.status == ThoughtStore::Status::foreign ? "it is of another context"
+                                                                : "it is not in the store";
+    session.fail("the stored line [" + std::to_string(span.begin) + "," + std::to_string(span.end) +
+                 ") cannot come back: " + event.why);
+  }
+  event.us = microseconds_since(start);
+  return event;
+}
+
+// Attention costs follow the highest used cell, and libllama never moves one. A line that sits
+// there while there is free room below is taken out and put back: it lands in the lowest free cells.
+void Engine::compact(std::span<Session* const> sessions) {
+  Pos resident = 0;
+  for (const Session* session : sessions) resident += session->residency().resident.size();
+  constexpr int kMostMoves = 8;  // a step
+  for (int i = 0; i < kMostMoves && padded(kv_.used_width()) > padded(resident) + kWidthStep; ++i) {
+    if (!compact_topmost(sessions)) return;
+  }
+}
+
+bool Engine::compact_topmost(std::span<Session* const> sessions) {
+  const auto top = kv_.topmost();
+  if (!top) return false;
+  const auto owner = std::find_if(sessions.begin(), sessions.end(), [&](const Session* session) {
+    return session->options().seq == top->seq;
+  });
+  if (owner == sessions.end() || !(*owner)->running()) return false;
+  Session& session = **owner;
+  const auto line = session.timeline().line_at(top->pos);
+  if (!line) return false;  // the open line moves when it is closed
+  const Span whole = session.timeline().lines()[static_cast<std::size_t>(*line)].span;
+  if (whole.contains(session.decoded() - 1)) return false;  // the newest position is never hidden
+  for (const Span part : session.residency().resident.intersection({whole}).spans()) {
+    if (!part.contains(top->pos)) continue;
+    EditEvent event{.kind = EditKind::compact, .span = part};
+    const auto start = Clock::now();
+    const Blob blob = kv_.save(top->seq, part);
+    if (blob.empty()) return false;
+    kv_.drop(top->seq, part);
+    if (!kv_.restore(top->seq, part, blob)) {
+      // Nothing is lost: it stays in the store, and may come back as any stored line.
+      const bool kept = store_.put({session.id(), part}, kv_.fingerprint(), blob) ==
+                        ThoughtStore::Status::ok;
+      event.kind = kept ? EditKind::out : EditKind::drop;
+      event.why = "compaction could not put it back";
+      session.applied(event);
+      if (!session.broken_invariant().empty()) session.fail("a line that must stay could not");
+      return false;
+    }
+    event.bytes = blob.size();
+    event.us = microseconds_since(start);
+    session.applied(event);
+    return true;
+  }
+  return false;
+}
+
+void Engine::forget(const Session& session) {
+  if (session.decoded() > 0) kv_.drop(session.options().seq, {0, session.timeline().size()});
+  store_.erase_session(session.id());
+}
+
+}  // namespace zoomr

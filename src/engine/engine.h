@@ -1,0 +1,56 @@
+// The engine: one step for a list of sessions. Start reading here.
+//
+//   needs -> arm -> decode -> observe -> plan -> diff -> apply -> log -> sample
+//
+// One inference thread. The Kv and the store outlive the engine.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/residency.h"
+#include "engine/session.h"
+#include "kv/kv.h"
+#include "store/thought_store.h"
+
+namespace zoomr {
+
+class Engine {
+ public:
+  Engine(Kv& kv, ThoughtStore& store) : kv_(kv), store_(store) {}
+
+  // Moves every running session on by its next tokens, decoded as one batch. A session that fails
+  // ends with Finish::error; the others go on. Throws Error(bug) on a broken invariant.
+  void step(std::span<Session* const> sessions);
+
+  // Frees what a session holds in the context and in the store.
+  void forget(const Session& session);
+
+ private:
+  struct Slice {  // a session's part of the batch
+    Session* session = nullptr;
+    Span span;
+    Needs needs;
+    Session::Rows rows;
+    int logits_row = -1;
+  };
+  struct Step {
+    std::vector<Slice> slices;
+    std::vector<BatchToken> batch;
+    Capture capture;
+  };
+  [[nodiscard]] Step gather(std::span<Session* const> sessions) const;
+  void apply(const Edit& edit, Session& session);
+  [[nodiscard]] EditEvent drop(Session& session, Span span);
+  [[nodiscard]] EditEvent zoom_out(Session& session, Span span);
+  [[nodiscard]] EditEvent zoom_in(Session& session, Span span);
+  void compact(std::span<Session* const> sessions);
+  [[nodiscard]] bool compact_topmost(std::span<Session* const> sessions);
+
+  Kv& kv_;
+  ThoughtStore& store_;
+};
+
+}  // namespace zoomr

@@ -1,0 +1,146 @@
+// A session: one sequence that thinks. Its timeline, index, evidence and residency, its policy and
+// sampler; what it wants decoded next, and what it makes of the result. The engine's step drives
+// it; a session never touches the Kv itself.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/attention_mass.h"
+#include "core/loop_guard.h"
+#include "core/policy.h"
+#include "core/residency.h"
+#include "core/segmenter.h"
+#include "core/thought_index.h"
+#include "core/timeline.h"
+#include "core/trace.h"
+#include "engine/sampler.h"
+#include "engine/stats.h"
+#include "engine/summaries.h"
+#include "engine/vocabulary.h"
+#include "zoomr/types.h"
+
+namespace zoomr {
+
+struct SessionOptions {
+  SeqId seq = 0;
+  Pos budget = 0;          // most resident tokens, the tokens being decoded included
+  Pos max_positions = 0;   // the sequence never grows beyond this: the trained length, or -c
+  int n_predict = -1;      // most generated tokens; < 0: until max_positions
+  int forced_chunk = 1;    // forced tokens decoded in one step
+  bool loop_guard = true;
+  std::uint64_t seed = 0;  // of policies that roll dice
+  SummaryMode summaries = SummaryMode::none;
+  SegmenterOptions segmenter;
+};
+
+enum class Finish : std::uint8_t { running, stop, length, loop, interrupted, error };
+[[nodiscard]] std::string_view to_string(Finish finish);
+
+class Session {
+ public:
+  // `id` tells sessions apart in the store; sinks see every event and outlive the session.
+  Session(std::uint64_t id, const SessionOptions& options, std::unique_ptr<Policy> policy,
+          std::unique_ptr<Sampler> sampler, const Vocabulary& vocabulary,
+          std::vector<TraceSink*> sinks);
+
+  // Sets the prompt. Throws Error(bad_input) when it is empty or leaves no room in the budget.
+  void begin(std::span<const Token> prompt);
+  // Tokens to be appended instead of sampled ones, in order. They count as generated.
+  void teach(std::span<const Token> tokens);
+  void interrupt() { finish(Finish::interrupted); }
+
+  // --- what the step asks and tells, in its order ---
+  [[nodiscard]] bool running() const { return finish_ == Finish::running; }
+  // Tokens that are ready to be decoded, at most `most`.
+  [[nodiscard]] Span pending(int most) const;
+  [[nodiscard]] bool wants_logits(Span batch) const;
+  [[nodiscard]] Needs needs(Span batch) const;
+  // The batch was decoded: keys and queries of its rows go to the index, votes are counted.
+  struct Rows {
+    std::size_t first_key = 0;    // of this session in the observation's key rows
+    std::size_t n_keys = 0;       // 0 or the batch's size
+    std::size_t query = 0;        // its query row
+    bool has_query = false;
+  };
+  void observe(Span batch, const Needs& needs, const Observation& seen, const Rows& rows,
+               double decode_ms);
+  [[nodiscard]] Plan plan() const;
+  // An edit that was really applied, or that failed and changed nothing.
+  void applied(const EditEvent& edit);
+  [[nodiscard]] std::string broken_invariant() const;
+  // Takes the next token from the forced ones or from the sampler. `logits` may be empty only when
+  // wants_logits() was false.
+  void sample(std::span<const float> logits);
+  void fail(const std::string& why);
+
+  // --- state ---
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] const SessionOptions& options() const { return options_; }
+  [[nodiscard]] const Timeline& timeline() const { return timeline_; }
+  [[nodiscard]] const Residency& residency() const { return residency_; }
+  [[nodiscard]] const Evidence& evidence() const { return evidence_; }
+  [[nodiscard]] const ThoughtIndex& index() const { return index_; }
+  [[nodiscard]] const Policy& policy() const { return *policy_; }
+  [[nodiscard]] Finish finish_reason() const { return finish_; }
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+  [[nodiscard]] const Stats& stats() const { return stats_; }
+  [[nodiscard]] Pos decoded() const { return decoded_; }
+  [[nodiscard]] Pos n_prompt() const { return n_prompt_; }
+  // Thoughts and answer; injected summaries are hidden.
+  [[nodiscard]] const std::string& text() const { return text_; }
+  [[nodiscard]] const DelimiterFaults& delimiter_faults() const { return segmenter_.faults(); }
+
+  void write(const TraceEvent& event) const;
+
+ private:
+  [[nodiscard]] View view() const;
+  [[nodiscard]] int next_batch() const;
+  [[nodiscard]] bool may_grow() const;
+  void append(Token token, bool forced);
+  void take_forced();
+  void take_sampled(std::span<const float> logits);
+  void force_summary(const std::vector<Token>& delimiter);
+  void log_boundaries();
+  void finish(Finish reason);
+
+  std::uint64_t id_;
+  SessionOptions options_;
+  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<Sampler> sampler_;
+  const Vocabulary& vocabulary_;
+  std::vector<TraceSink*> sinks_;
+
+  Timeline timeline_;
+  Segmenter segmenter_;
+  LoopGuard loop_guard_;
+  SummaryWriter summary_writer_;
+  ThoughtIndex index_;
+  KeyLog key_log_;
+  Evidence evidence_;
+  Residency residency_;
+  Stats stats_;
+
+  Pos n_prompt_ = 0;
+  Pos decoded_ = 0;
+  Boundary boundary_;         // of tokens appended since the last decode
+  std::deque<Token> forced_;
+  std::size_t n_delimiter_left_ = 0;  // of forced_: tokens of a summary's delimiter
+  std::chrono::steady_clock::time_point last_token_;
+  bool clock_running_ = false;
+  std::string text_;
+  Finish finish_ = Finish::running;
+  std::string failure_;
+  std::size_t n_lines_logged_ = 0;
+  std::size_t n_segments_logged_ = 0;
+  DelimiterFaults faults_logged_;
+};
+
+}  // namespace zoomr

@@ -1,0 +1,59 @@
+#include "engine/stats.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace zoomr {
+
+namespace {
+
+double rate(const std::vector<double>& seconds, std::size_t first) {
+  const double sum = std::accumulate(seconds.begin() + static_cast<std::ptrdiff_t>(first),
+                                     seconds.end(), 0.0);
+  return sum > 0 ? static_cast<double>(seconds.size() - first) / sum : 0;
+}
+
+}  // namespace
+
+void Stats::count(const EditEvent& edit) {
+  if (!edit.ok) {
+    ++failed_moves;
+    return;
+  }
+  if (edit.kind == EditKind::in) ++zoom_ins;
+  if (edit.kind == EditKind::out) ++zoom_outs;
+  bytes_moved += edit.bytes;
+  move_us += edit.us;
+}
+
+void Stats::count_decode(Pos resident, Pos n_tokens, double seconds, bool generated) {
+  peak_resident = std::max(peak_resident, resident);
+  if (!generated) {
+    n_prompt_decoded += n_tokens;
+    prompt_seconds += seconds;
+    return;
+  }
+  resident_sum += resident;
+  ++n_decodes;
+}
+
+void Stats::count_vote(double agreeability) {
+  agreeability_sum += agreeability;
+  ++n_votes;
+}
+
+double Stats::mean_resident() const { return n_decodes > 0 ? resident_sum / n_decodes : 0; }
+
+double Stats::agreeability() const { return n_votes > 0 ? agreeability_sum / n_votes : 0; }
+
+double Stats::tokens_per_second() const { return rate(token_seconds, 0); }
+
+double Stats::prompt_tokens_per_second() const {
+  return prompt_seconds > 0 ? n_prompt_decoded / prompt_seconds : 0;
+}
+
+double Stats::tokens_per_second_last_quarter() const {
+  return rate(token_seconds, token_seconds.size() - (token_seconds.size() + 3) / 4);
+}
+
+}  // namespace zoomr

@@ -1,0 +1,44 @@
+// What a run is measured by. Times are of decoding and all that the step does around it, without
+// loading and without reading the prompt.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/trace.h"
+#include "zoomr/types.h"
+
+namespace zoomr {
+
+struct Stats {
+  Pos peak_resident = 0;         // tokens, those being decoded included
+  double resident_sum = 0;       // over the decodes of generated tokens
+  int n_decodes = 0;             // of generated tokens
+  int n_generated = 0;           // summaries included
+  int n_summary = 0;             // generated tokens inside summaries
+  int zoom_ins = 0;              // lines
+  int zoom_outs = 0;             // lines
+  int failed_moves = 0;
+  std::size_t bytes_moved = 0;
+  double move_us = 0;            // microseconds of moves
+  double agreeability_sum = 0;   // over votes
+  int n_votes = 0;
+  int n_prompt_decoded = 0;
+  double prompt_seconds = 0;
+  std::vector<double> token_seconds;  // per generated token, the time since the one before
+
+  void count(const EditEvent& edit);
+  void count_decode(Pos resident, Pos n_tokens, double seconds, bool generated);
+  void count_vote(double agreeability);
+
+  [[nodiscard]] double mean_resident() const;
+  [[nodiscard]] double agreeability() const;  // mean over votes, 0 when there were none
+  // Over all generated tokens, and over the last quarter of them; 0 when there are none.
+  [[nodiscard]] double tokens_per_second() const;
+  [[nodiscard]] double tokens_per_second_last_quarter() const;
+  [[nodiscard]] double prompt_tokens_per_second() const;
+};
+
+}  // namespace zoomr

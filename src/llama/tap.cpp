@@ -1,0 +1,215 @@
+#include "llama/tap.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "ggml-backend.h"
+#include "ggml.h"
+
+namespace zoomr {
+
+namespace {
+
+constexpr const char* kKeyCache = "cache_k_l";
+
+// The tensor that owns the memory a view or a cast reads. An f32 cache is cast to f16 before the
+// attention (llama-graph.cpp, build_attn_mha), so a cast is followed too.
+const ggml_tensor* root_of(const ggml_tensor* tensor) {
+  for (int depth = 0; depth < 8; ++depth) {
+    if (tensor->view_src != nullptr && tensor->op != GGML_OP_CPY) {
+      tensor = tensor->view_src;
+    } else if (tensor->op == GGML_OP_CPY || tensor->op == GGML_OP_CONT) {
+      tensor = tensor->src[0];
+    } else {
+      break;
+    }
+  }
+  return tensor;
+}
+
+// The layer of a key cache tensor; -1 when it is none.
+int key_cache_layer(const ggml_tensor* root) {
+  const std::size_t n = std::strlen(kKeyCache);
+  if (std::strncmp(root->name, kKeyCache, n) != 0) return -1;
+  int layer = -1;
+  return std::sscanf(root->name + n, "%d", &layer) == 1 ? layer : -1;
+}
+
+bool is_attention(const ggml_tensor* node) { return node->op == GGML_OP_FLASH_ATTN_EXT; }
+
+float op_param(const ggml_tensor* node, int i) {
+  float value = 0;
+  std::memcpy(&value, &node->op_params[i], sizeof value);
+  return value;
+}
+
+bool in_range(const ggml_tensor* tensor, std::size_t offset, std::size_t size) {
+  return offset + size <= ggml_nbytes(tensor);  // reading past the end would abort the process
+}
+
+// The items of a layout that belong to one layer: a contiguous run, since items are sorted.
+std::span<const HeadLayout::Item> items_of(const HeadLayout& layout, int layer) {
+  const auto less = [](const HeadLayout::Item& item, int l) { return item.head.layer < l; };
+  const auto first = std::lower_bound(layout.items.begin(), layout.items.end(), layer, less);
+  const auto last = std::lower_bound(first, layout.items.end(), layer + 1, less);
+  return {first, last};
+}
+
+}  // namespace
+
+bool Tap::on_eval(ggml_tensor* node, bool ask, void* user_data) {
+  auto* tap = static_cast<Tap*>(user_data);
+  if (!tap->learning_ && !tap->armed_) return !ask;  // false here would end the graph's split
+  try {
+    if (ask) return tap->ask(node);
+    tap->take(node);
+  } catch (const std::exception& e) {  // nothing may throw across the C callback
+    tap->fault_ = e.what();
+    return !ask;
+  }
+  return true;
+}
+
+void Tap::learn() {
+  learning_ = true;
+  layers_.clear();
+  cache_roots_.clear();
+  cache_bytes_ = 0;
+  disarm();
+}
+
+void Tap::arm(const Capture& capture) {
+  learning_ = false;
+  armed_ = capture.any();
+  fault_.clear();
+  for (Layer& layer : state_) layer = {};
+  if (!armed_) return;
+  capture_ = capture;
+  state_.resize(layers_.size());
+  observation_.key_layout = make_layout(capture.keys, layers_, true);
+  observation_.query_layout = make_layout(capture.queries, layers_, false);
+  observation_.keys.assign(observation_.key_layout.row_size * capture.key_rows.size(), 0);
+  observation_.queries.assign(observation_.query_layout.row_size * capture.query_rows.size(), 0);
+  for (const HeadLayout* layout : {&observation_.key_layout, &observation_.query_layout}) {
+    for (const auto& item : layout->items) layer_state(item.head.layer).wanted = true;
+  }
+}
+
+void Tap::disarm() {
+  armed_ = false;
+  observation_ = {};
+}
+
+Tap::Layer& Tap::layer_state(int layer) {
+  if (layer >= static_cast<int>(state_.size())) state_.resize(static_cast<std::size_t>(layer) + 1);
+  return state_[static_cast<std::size_t>(layer)];
+}
+
+bool Tap::ask(ggml_tensor* node) {
+  if (node->op == GGML_OP_SET_ROWS) {
+    const ggml_tensor* root = root_of(node);
+    if (learning_) learn_cache(root);
+    const int layer = key_cache_layer(root);
+    if (layer >= 0) layer_state(layer).set_rows = node;
+    return false;
+  }
+  if (!is_attention(node)) return false;
+  const int layer = key_cache_layer(root_of(node->src[1]));
+  return layer >= 0 && (learning_ || layer_state(layer).wanted);
+}
+
+void Tap::take(ggml_tensor* node) {
+  if (!is_attention(node)) return;
+  const int layer = key_cache_layer(root_of(node->src[1]));
+  if (layer < 0) return;
+  attention_width_ = std::max(attention_width_, static_cast<int>(node->src[1]->ne[1]));
+  if (learning_) return learn_shape(node, layer);
+  Layer& state = layer_state(layer);
+  const int n_rows = static_cast<int>(node->src[0]->ne[1]);
+  if (layer == 0 || state.rows_seen == 0) attention_width_ = static_cast<int>(node->src[1]->ne[1]);
+  take_keys(state, layer, state.rows_seen, n_rows);
+  take_queries(node, layer, state.rows_seen, n_rows);
+  state.rows_seen += n_rows;
+}
+
+void Tap::learn_shape(const ggml_tensor* node, int layer) {
+  if (layer >= static_cast<int>(layers_.size())) layers_.resize(static_cast<std::size_t>(layer) + 1);
+  // op_params of FLASH_ATTN_EXT: scale, max_bias, logit_softcap (ggml.c, ggml_flash_attn_ext).
+  layers_[static_cast<std::size_t>(layer)] = {
+      .n_head = static_cast<int>(node->src[0]->ne[2]),
+      .n_head_kv = static_cast<int>(node->src[1]->ne[2]),
+      .d_head = static_cast<int>(node->src[0]->ne[0]),
+      .scale = op_param(node, 0),
+      .softcap = op_param(node, 2),
+  };
+}
+
+void Tap::learn_cache(const ggml_tensor* root) {
+  if (std::strncmp(root->name, "cache_", 6) != 0) return;
+  if (std::find(cache_roots_.begin(), cache_roots_.end(), root) != cache_roots_.end()) return;
+  cache_roots_.push_back(root);
+  cache_bytes_ += ggml_nbytes(root);
+}
+
+void Tap::take_queries(const ggml_tensor* node, int layer, int first_row, int n_rows) {
+  const auto items = items_of(observation_.query_layout, layer);
+  if (items.empty()) return;
+  const ggml_tensor* q = node->src[0];  // f32 [d_head, n_tokens, n_head], permuted
+  for (std::size_t i = 0; i < capture_.query_rows.size(); ++i) {
+    const int row = capture_.query_rows[i] - first_row;
+    if (row < 0 || row >= n_rows) continue;
+    float* out = observation_.queries.data() + i * observation_.query_layout.row_size;
+    for (const auto& item : items) {
+      const std::size_t offset = static_cast<std::size_t>(row) * q->nb[1] +
+                                 static_cast<std::size_t>(item.head.head) * q->nb[2];
+      const std::size_t size = static_cast<std::size_t>(item.d) * sizeof(float);
+      if (!in_range(q, offset, size)) {
+        fault_ = "a query lies outside of its tensor";
+        return;
+      }
+      ggml_backend_tensor_get(q, out + item.offset, offset, size);
+    }
+  }
+}
+
+void Tap::take_keys(const Layer& state, int layer, int first_row, int n_rows) {
+  const auto items = items_of(observation_.key_layout, layer);
+  if (items.empty()) return;
+  if (state.set_rows == nullptr) {
+    fault_ = "no node writes the keys of layer " + std::to_string(layer);
+    return;
+  }
+  const ggml_tensor* index = state.set_rows->src[1];  // i64 [n_tokens]: the cells
+  const ggml_tensor* root = root_of(state.set_rows);
+  if (index->type != GGML_TYPE_I64 || index->ne[0] != n_rows) {
+    fault_ = "the keys of layer " + std::to_string(layer) + " are written in an unknown way";
+    return;
+  }
+  cells_.resize(static_cast<std::size_t>(n_rows));
+  ggml_backend_tensor_get(index, cells_.data(), 0, cells_.size() * sizeof(std::int64_t));
+  const std::size_t row_bytes = ggml_row_size(root->type, root->ne[0]);
+  row_.resize(row_bytes);
+  row_f32_.resize(static_cast<std::size_t>(root->ne[0]));
+  for (std::size_t i = 0; i < capture_.key_rows.size(); ++i) {
+    const int row = capture_.key_rows[i] - first_row;
+    if (row < 0 || row >= n_rows) continue;
+    const auto offset = static_cast<std::size_t>(cells_[static_cast<std::size_t>(row)]) * row_bytes;
+    if (!in_range(root, offset, row_bytes)) {
+      fault_ = "a key lies outside of its tensor";
+      return;
+    }
+    const bool f32 = root->type == GGML_TYPE_F32;
+    void* target = f32 ? static_cast<void*>(row_f32_.data()) : static_cast<void*>(row_.data());
+    ggml_backend_tensor_get(root, target, offset, row_bytes);
+    if (!f32) ggml_get_type_traits(root->type)->to_float(row_.data(), row_f32_.data(), root->ne[0]);
+    float* out = observation_.keys.data() + i * observation_.key_layout.row_size;
+    for (const auto& item : items) {
+      const std::size_t begin = static_cast<std::size_t>(item.head.head) * static_cast<std::size_t>(item.d);
+      if (begin + static_cast<std::size_t>(item.d) > row_f32_.size()) continue;
+      std::copy_n(row_f32_.data() + begin, item.d, out + item.offset);
+    }
+  }
+}
+
+}  // namespace zoomr
