@@ -82,6 +82,7 @@ struct Prompt {
   std::string think_begin;               // the model's thinking delimiters, "" : it has none
   std::vector<std::string> think_ends;
   bool starts_thinking = false;          // the text ends with think_begin
+  std::vector<Token> tokens;             // instead of text, when not empty
   std::vector<Token> taught;             // appended instead of sampled tokens, first
 };
 
@@ -136,6 +137,8 @@ class Run {
   // Complete once step() has returned false; before that, as things stand.
   [[nodiscard]] RunResult result() const;
   [[nodiscard]] std::string_view text() const;  // so far
+  // Generation speed over the last n tokens; 0 when there are fewer.
+  [[nodiscard]] double tokens_per_second_last(int n) const;
   [[nodiscard]] Pos resident_tokens() const;
   [[nodiscard]] Pos budget() const;
 

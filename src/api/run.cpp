@@ -99,7 +99,8 @@ struct Run::Impl {
       trace = std::make_unique<TraceFile>(options.trace);
       watchers.push_back(trace.get());
     }
-    const std::vector<Token> tokens = model.tokenize(p.text, p.add_special, true);
+    const std::vector<Token> tokens =
+        p.tokens.empty() ? model.tokenize(p.text, p.add_special, true) : p.tokens;
     place(tokens, p, *policy);
     prove(*policy);
     make_kv(*policy);
@@ -223,6 +224,8 @@ bool Run::step() {
 void Run::interrupt() { impl_->kv->interrupt(); }
 
 std::string_view Run::text() const { return impl_->session->text(); }
+
+double Run::tokens_per_second_last(int n) const { return impl_->session->stats().rate_of_last(n); }
 
 Pos Run::resident_tokens() const { return impl_->session->residency().resident.size(); }
 

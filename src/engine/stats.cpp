@@ -53,7 +53,12 @@ double Stats::prompt_tokens_per_second() const {
 }
 
 double Stats::tokens_per_second_last_quarter() const {
-  return rate(token_seconds, token_seconds.size() - (token_seconds.size() + 3) / 4);
+  return rate_of_last(static_cast<int>((token_seconds.size() + 3) / 4));
+}
+
+double Stats::rate_of_last(int n_tokens) const {
+  const auto n = static_cast<std::size_t>(n_tokens);
+  return n > token_seconds.size() ? 0 : rate(token_seconds, token_seconds.size() - n);
 }
 
 }  // namespace zoomr

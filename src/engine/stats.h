@@ -38,6 +38,7 @@ struct Stats {
   // Over all generated tokens, and over the last quarter of them; 0 when there are none.
   [[nodiscard]] double tokens_per_second() const;
   [[nodiscard]] double tokens_per_second_last_quarter() const;
+  [[nodiscard]] double rate_of_last(int n_tokens) const;  // tokens/s; 0 when there are fewer
   [[nodiscard]] double prompt_tokens_per_second() const;
 };
 

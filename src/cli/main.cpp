@@ -1,0 +1,181 @@
+// The program: commands, flags, and one line for every error.
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "cli/bench.h"
+#include "cli/inspect.h"
+#include "cli/models_command.h"
+#include "cli/options.h"
+#include "cli/replay.h"
+#include "cli/run.h"
+#include "cli/terminal.h"
+#include "llama/log.h"
+
+namespace {
+
+using zoomr::Error;
+using zoomr::ErrorCode;
+
+struct LogOptions {
+  bool verbose = false;
+  int level = 1;
+  std::string file;
+};
+
+void set_up_log(const LogOptions& options) {
+  auto logger = options.file.empty() ? spdlog::stderr_logger_mt("zoomr")
+                                     : spdlog::basic_logger_mt("zoomr", options.file, true);
+  logger->set_pattern("%^%l%$ %v");
+  logger->set_level(options.verbose || options.level >= 3 ? spdlog::level::debug
+                    : options.level == 2                  ? spdlog::level::info
+                                                          : spdlog::level::warn);
+  spdlog::set_default_logger(std::move(logger));
+  zoomr::route_llama_log();
+}
+
+void add_log_flags(CLI::App& app, LogOptions& log) {
+  app.add_flag("-v,--verbose", log.verbose, "Log llama.cpp's messages too")->group("Log");
+  app.add_option("--log-verbosity", log.level, "0 to 3 (-lv)")->group("Log");
+  app.add_option("--log-file", log.file, "Log to a file instead of stderr")->group("Log");
+}
+
+CLI::App* add_run(CLI::App& app, zoomr::RunCommand& c, LogOptions& log) {
+  CLI::App* run = app.add_subcommand("run", "Answer one prompt in a fixed KV memory");
+  run->add_option("-p,--prompt", c.prompt, "The prompt; also -f FILE or stdin")->group("Prompt");
+  run->add_option("-f,--file", c.prompt_file, "File of the prompt")->group("Prompt");
+  run->add_option("--system-prompt", c.system, "System message (-sys)")->group("Prompt");
+  run->add_option("--system-prompt-file", c.system_file, "Its file (-sysf)")->group("Prompt");
+  run->add_option("-n,--predict,--n-predict", c.run.n_predict, "Most generated tokens; -1: no limit")
+      ->envname("LLAMA_ARG_N_PREDICT")
+      ->group("Prompt");
+  run->add_flag("--raw", c.raw, "The prompt as it is, without the chat template")->group("Prompt");
+  run->add_flag("--jinja,--single-turn,--no-display-prompt", "Accepted: that is how it works here")
+      ->group("Prompt");
+  run->add_option("--chat-template", c.chat_template, "Jinja template instead of the model's")
+      ->envname("LLAMA_ARG_CHAT_TEMPLATE")
+      ->group("Prompt");
+  run->add_option("--chat-template-file", c.chat_template_file, "Its file")
+      ->envname("LLAMA_ARG_CHAT_TEMPLATE_FILE")
+      ->group("Prompt");
+  run->add_option("--chat-template-kwargs", c.template_kwargs, "KEY=VALUE for the template")
+      ->group("Prompt");
+  run->add_option("--reasoning-format", c.reasoning_format, "none, auto or deepseek")
+      ->group("Prompt");
+  run->add_option("-j,--json-schema", c.json_schema, "JSON schema that the reply must follow")
+      ->group("Sampling");
+  run->add_option("--json-schema-file", c.json_schema_file, "Its file (-jf)")->group("Sampling");
+  run->add_flag("--json", c.json, "One JSON object on stdout, all else on stderr")->group("Output");
+  run->add_flag("--show-summaries", c.show_summaries, "Print injected summaries too")
+      ->group("Output");
+  run->add_option("--trace", c.run.trace, "Write what happened, token by token (docs/trace.md)")
+      ->group("Output");
+  zoomr::add_policy_flags(*run, c.run);
+  zoomr::add_model_flags(*run, c.model);
+  zoomr::add_context_flags(*run, c.run);
+  zoomr::add_sampling_flags(*run, c.run.sampling);
+  add_log_flags(*run, log);
+  return run;
+}
+
+CLI::App* add_bench(CLI::App& app, zoomr::ModelOptions& model, zoomr::BenchOptions& b,
+                    LogOptions& log) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure speed and memory at depth, by policy");
+  bench->add_option("--policy", b.policies, "Policies in turn, e.g. full,zoomr:select=none");
+  bench->add_option("-p,--n-prompt", b.n_prompt, "Prompt lengths")->delimiter(',');
+  bench->add_option("-n,--n-gen", b.n_gen, "Generated tokens")->delimiter(',');
+  bench->add_option("-d,--n-depth", b.depths, "Tokens before the test")->delimiter(',');
+  bench->add_option("-r,--repetitions", b.repetitions, "Repetitions");
+  bench->add_option("-o,--output", b.output, "md, csv, json or jsonl")
+      ->check(CLI::IsMember({"md", "csv", "json", "jsonl"}));
+  bench->add_option_function<std::string>(
+      "--budget", [&b](const std::string& text) { b.run.budget = zoomr::parse_budget(text); },
+      "Most resident tokens of bounded policies; +N: beyond the 32 pinned ones");
+  zoomr::add_model_flags(*bench, model);
+  zoomr::add_context_flags(*bench, b.run);
+  add_log_flags(*bench, log);
+  return bench;
+}
+
+CLI::App* add_replay(CLI::App& app, zoomr::ReplayOptions& r) {
+  CLI::App* replay = app.add_subcommand("replay", "Show a trace: the thought tree, and its checks");
+  replay->add_option("trace", r.path, "File written by run --trace")->required();
+  replay->add_option("--at", r.at, "The moment at which this position was decoded");
+  replay->add_flag("--lines", r.lines, "Show the lines inside segments");
+  replay->add_flag("--json", r.json, "Print the state as JSON");
+  replay->add_flag("--ascii", r.ascii, "Draw with ASCII only");
+  return replay;
+}
+
+int dispatch(CLI::App& app, int argc, char** argv) {
+  LogOptions log;
+  zoomr::RunCommand run_options;
+  zoomr::BenchOptions bench_options;
+  zoomr::ModelOptions bench_model;
+  zoomr::ReplayOptions replay_options;
+  zoomr::InspectOptions inspect_options;
+  std::string memory;
+  bool models_json = false;
+
+  CLI::App* run = add_run(app, run_options, log);
+  CLI::App* bench = add_bench(app, bench_model, bench_options, log);
+  CLI::App* replay = add_replay(app, replay_options);
+  CLI::App* inspect = app.add_subcommand("inspect", "What a model is, and what memory it needs");
+  inspect->add_option("model", inspect_options.path, "GGUF file or known name")->required();
+  inspect->add_option("--memory", memory, "What budget fits, e.g. 8G");
+  inspect->add_flag("--json", inspect_options.json, "Print JSON");
+  add_log_flags(*inspect, log);
+  CLI::App* models = app.add_subcommand("models", "Known models, and which are here");
+  models->add_flag("--json", models_json, "Print JSON");
+
+  std::vector<std::string> args = zoomr::with_long_names({argv + 1, argv + argc});
+  std::reverse(args.begin(), args.end());  // CLI11 takes them from the back
+  app.parse(args);
+  set_up_log(log);
+
+  if (*run) return zoomr::run_command(run_options);
+  if (*bench) {
+    zoomr::settle(bench_options.run);
+    return zoomr::bench_command(bench_model, bench_options, std::cout, std::cerr);
+  }
+  if (*replay) {
+    replay_options.color = isatty(STDOUT_FILENO) != 0;
+    replay_options.width = zoomr::terminal_size().columns;
+    return zoomr::replay_command(replay_options, std::cout, std::cerr);
+  }
+  if (*inspect) {
+    if (!memory.empty()) inspect_options.memory_bytes = zoomr::parse_bytes(memory);
+    return zoomr::inspect_command(inspect_options, std::cout);
+  }
+  if (*models) return zoomr::models_command(models_json, std::cout);
+  std::cout << app.help();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("ZoomR: long reasoning in a fixed KV memory");
+  app.name("zoomr");
+  app.option_defaults()->always_capture_default();
+  app.set_version_flag("--version", "zoomr " + std::string(zoomr::version()) + " (llama.cpp " +
+                                        std::string(zoomr::llama_version()) + ")");
+  app.require_subcommand(0, 1);
+  try {
+    return dispatch(app, argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    std::cerr << "zoomr: " << e.what() << " (zoomr --help)\n";
+    return 2;
+  } catch (const Error& e) {
+    std::cerr << "zoomr: " << e.what() << '\n';
+    return zoomr::exit_code(e.code());
+  } catch (const std::exception& e) {
+    std::cerr << "zoomr: " << e.what() << '\n';
+    return 1;
+  }
+}

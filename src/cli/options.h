@@ -1,0 +1,32 @@
+// The flags, in groups that commands share. Names, defaults and environment names are llama.cpp's
+// where it has the same thing; ours have names of ZOOMR_.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "zoomr/zoomr.h"
+
+namespace zoomr {
+
+void add_model_flags(CLI::App& app, ModelOptions& options);
+void add_context_flags(CLI::App& app, RunOptions& options);
+void add_sampling_flags(CLI::App& app, SamplingOptions& options);
+// Policy, budget, summaries, lines: what ZoomR adds.
+void add_policy_flags(CLI::App& app, RunOptions& options);
+
+// llama.cpp's flags of several letters behind one dash (-ngl, -ctk, ...) become their long names,
+// since the parser takes only one letter there. args: without the program's name.
+[[nodiscard]] std::vector<std::string> with_long_names(std::vector<std::string> args);
+
+// "1024" or "+128" (beyond the prompt). Throws Error(bad_input).
+[[nodiscard]] Budget parse_budget(const std::string& text);
+// "8G", "512M", "1073741824". Throws Error(bad_input).
+[[nodiscard]] std::size_t parse_bytes(const std::string& text);
+
+// What only makes sense together is checked here: threads against cores (clamped, with one warning
+// line to stderr), files of grammars read. Throws Error(bad_input).
+void settle(RunOptions& options);
+
+}  // namespace zoomr

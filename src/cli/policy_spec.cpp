@@ -1,0 +1,68 @@
+#include "cli/policy_spec.h"
+
+#include <charconv>
+
+#include "core/policy.h"
+
+namespace zoomr {
+
+namespace {
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t end = text.find(at);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+int to_int(const std::string& key, const std::string& value) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size()) {
+    throw Error(ErrorCode::bad_input, "policy setting " + key + " needs a number, not '" + value + "'");
+  }
+  return number;
+}
+
+void set(RunOptions& options, const std::string& key, const std::string& value) {
+  if (key == "select") options.settings.select = value;
+  else if (key == "window") options.settings.window = to_int(key, value);
+  else if (key == "sink") options.settings.sink = to_int(key, value);
+  else if (key == "vote-k") options.settings.vote_k = to_int(key, value);
+  else if (key == "consensus") options.settings.consensus = to_int(key, value);
+  else if (key == "summaries") options.summaries = value;
+  else if (key == "ctk") options.context.type_k = value;
+  else if (key == "ctv") options.context.type_v = value;
+  else if (key == "budget") options.budget = {to_int(key, value), false};
+  else
+    throw Error(ErrorCode::bad_input,
+                "unknown policy setting '" + key +
+                    "': select, window, sink, vote-k, consensus, summaries, ctk, ctv or budget");
+}
+
+}  // namespace
+
+std::vector<PolicySpec> parse_policies(std::string_view list, const RunOptions& defaults) {
+  std::vector<PolicySpec> specs;
+  for (const std::string& typed : split(list, ',')) {
+    const std::vector<std::string> parts = split(typed, ':');
+    PolicySpec spec{.typed = typed, .options = defaults};
+    spec.options.policy = parts[0];
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+      const std::size_t equals = parts[i].find('=');
+      if (equals == std::string::npos) {
+        throw Error(ErrorCode::bad_input, "a policy's setting is key=value, not '" + parts[i] + "'");
+      }
+      set(spec.options, parts[i].substr(0, equals), parts[i].substr(equals + 1));
+    }
+    spec.options.settings.summaries = spec.options.summaries != "none";
+    (void)make_policy(spec.options.policy, spec.options.settings);  // its errors come first
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+}  // namespace zoomr

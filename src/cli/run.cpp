@@ -1,0 +1,197 @@
+#include "cli/run.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "chat/chat.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "engine/summaries.h"
+#include "llama/model.h"
+
+namespace zoomr {
+
+namespace {
+
+std::atomic<Run*> g_running{nullptr};
+
+// The first Ctrl-C ends the run cleanly, with its final record; the second one kills.
+void on_interrupt(int signal) {
+  if (Run* run = g_running.load()) run->interrupt();
+  std::signal(signal, SIG_DFL);
+}
+
+class InterruptGuard {
+ public:
+  explicit InterruptGuard(Run& run) {
+    g_running.store(&run);
+    std::signal(SIGINT, on_interrupt);
+    std::signal(SIGTERM, on_interrupt);
+  }
+  ~InterruptGuard() {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    g_running.store(nullptr);
+  }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+};
+
+std::string read_all(std::istream& in) {
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string read_file(const std::string& path, const char* what) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(ErrorCode::bad_input, std::string("cannot read ") + what + " " + path);
+  return read_all(file);
+}
+
+// nlohmann's parser knows exactly what valid UTF-8 is; a JSON string of the text is its test.
+void require_utf8(const std::string& text, const char* what) {
+  try {
+    (void)nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorCode::bad_input, std::string(what) + " is not valid UTF-8");
+  }
+}
+
+std::string user_text(const RunCommand& command) {
+  std::string text = command.prompt;
+  if (!command.prompt_file.empty()) text = read_file(command.prompt_file, "the prompt");
+  if (command.prompt.empty() && command.prompt_file.empty()) {
+    if (isatty(STDIN_FILENO) != 0) {
+      throw Error(ErrorCode::bad_input, "no prompt: give -p TEXT, -f FILE or text on stdin");
+    }
+    text = read_all(std::cin);
+  }
+  require_utf8(text, "the prompt");
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw Error(ErrorCode::bad_input, "the prompt is empty");
+  }
+  return text;
+}
+
+std::string system_text(const RunCommand& command) {
+  std::string text = command.system;
+  if (!command.system_file.empty()) text = read_file(command.system_file, "the system prompt");
+  require_utf8(text, "the system prompt");
+  if (command.run.summaries == "prompted") {
+    const Delimiters delimiters{.think_begin = {},
+                                .think_ends = {},
+                                .summary_begin = command.run.summary_begin,
+                                .summary_end = command.run.summary_end};
+    text += (text.empty() ? "" : "\n") + summary_request(delimiters);
+  }
+  return text;
+}
+
+Prompt make_prompt(const RunCommand& command, const Model& model) {
+  const std::string text = user_text(command);
+  const std::string system = system_text(command);
+  if (command.raw) return {.text = system + text, .add_special = true};
+  std::string override_text = command.chat_template;
+  if (!command.chat_template_file.empty()) {
+    override_text = read_file(command.chat_template_file, "the template");
+  }
+  const ChatTemplate chat(model.impl().get(), override_text);
+  std::vector<ChatTemplate::Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", text});
+  ChatTemplate::Options options;
+  options.reasoning_format = command.reasoning_format;
+  for (const std::string& pair : command.template_kwargs) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos) {
+      throw Error(ErrorCode::bad_input, "--chat-template-kwargs is KEY=VALUE, not '" + pair + "'");
+    }
+    options.kwargs[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  const ChatTemplate::Rendered rendered = chat.apply(messages, options);
+  return {.text = rendered.prompt,
+          .add_special = rendered.add_special,
+          .think_begin = rendered.think_begin,
+          .think_ends = rendered.think_ends,
+          .starts_thinking = rendered.starts_thinking};
+}
+
+// What the reply's last line tells; notes of the run (a delimiter fault, the trained length) too.
+class Notes final : public TraceSink {
+ public:
+  void write(const TraceEvent& event) override {
+    if (const auto* note = std::get_if<NoteEvent>(&event)) last_ = note->text;
+  }
+  [[nodiscard]] const std::string& last() const { return last_; }
+
+ private:
+  std::string last_;
+};
+
+void print_speed(const RunResult& result) {
+  std::fprintf(stderr,
+               "[ prompt %d tokens, %.1f t/s | generation %d tokens, %.1f t/s | resident %d peak | "
+               "zooms %d in, %d out | %s ]\n",
+               result.n_prompt, result.prompt_tokens_per_second, result.n_generated,
+               result.tokens_per_second, result.peak_resident_tokens, result.zoom_ins,
+               result.zoom_outs, result.finish_reason.c_str());
+}
+
+}  // namespace
+
+int run_command(RunCommand& command) {
+  settle(command.run);
+  if (!command.json_schema_file.empty()) {
+    command.json_schema = read_file(command.json_schema_file, "the schema");
+  }
+  if (!command.json_schema.empty()) {
+    command.run.sampling.grammar = json_schema_to_grammar(command.json_schema);
+  }
+  (void)make_policy(command.run.policy, {.select = command.run.settings.select,
+                                         .summaries = command.run.summaries != "none"});
+  const Model model(command.model);
+  const Prompt prompt = make_prompt(command, model);
+
+  const bool live = !command.json && isatty(STDOUT_FILENO) != 0;
+  Notes notes;
+  std::vector<TraceSink*> watchers = {&notes};
+  std::unique_ptr<TerminalView> terminal;
+  std::unique_ptr<PlainText> plain;
+  if (live) {
+    terminal = std::make_unique<TerminalView>(std::cout, command.show_summaries);
+    watchers.push_back(terminal.get());
+  } else if (!command.json) {
+    plain = std::make_unique<PlainText>(std::cout, command.show_summaries);
+    watchers.push_back(plain.get());
+  }
+
+  Run run(model, command.run, prompt, watchers);
+  {
+    const InterruptGuard guard(run);
+    while (run.step()) {
+    }
+  }
+  const RunResult result = run.result();
+  if (terminal) {
+    terminal->close();
+    std::cout << result.text << '\n';
+  } else if (plain) {
+    std::cout << '\n';
+  } else {
+    std::cout << result.to_json() << '\n';
+  }
+  std::cout.flush();
+  if (!notes.last().empty()) std::fprintf(stderr, "zoomr: %s\n", notes.last().c_str());
+  print_speed(result);
+  return result.finish_reason == "error" ? 1 : 0;
+}
+
+}  // namespace zoomr

@@ -1,0 +1,32 @@
+// zoomr run: one prompt, one reply, in a fixed KV memory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "zoomr/zoomr.h"
+
+namespace zoomr {
+
+struct RunCommand {
+  ModelOptions model;
+  RunOptions run;
+  std::string prompt;              // -p
+  std::string prompt_file;         // -f
+  std::string system;              // -sys
+  std::string system_file;         // -sysf
+  bool raw = false;                // no chat template
+  std::string chat_template;       // override, Jinja text
+  std::string chat_template_file;
+  std::vector<std::string> template_kwargs;  // KEY=VALUE
+  std::string reasoning_format = "auto";
+  std::string json_schema;
+  std::string json_schema_file;
+  bool json = false;
+  bool show_summaries = false;
+};
+
+// Returns the exit code; throws Error.
+int run_command(RunCommand& command);
+
+}  // namespace zoomr
