@@ -54,7 +54,8 @@ CLI::App* add_run(CLI::App& app, zoomr::RunCommand& c, LogOptions& log) {
       ->envname("LLAMA_ARG_N_PREDICT")
       ->group("Prompt");
   run->add_flag("--raw", c.raw, "The prompt as it is, without the chat template")->group("Prompt");
-  run->add_flag("--jinja,--single-turn,--no-display-prompt", "Accepted: that is how it works here")
+  run->add_flag_callback("--jinja,--single-turn,--no-display-prompt", [] {},
+                         "Accepted: that is how it works here")
       ->group("Prompt");
   run->add_option("--chat-template", c.chat_template, "Jinja template instead of the model's")
       ->envname("LLAMA_ARG_CHAT_TEMPLATE")

@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "chat/chat.h"
+#include "chat/chat_template.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/summaries.h"

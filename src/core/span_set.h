@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "zoomr/types.h"
@@ -26,7 +27,8 @@ class SpanSet {
   [[nodiscard]] bool overlaps(Span span) const;  // at least one position is
   [[nodiscard]] Pos size() const { return size_; }
   [[nodiscard]] bool empty() const { return spans_.empty(); }
-  [[nodiscard]] const std::vector<Span>& spans() const { return spans_; }
+  [[nodiscard]] const std::vector<Span>& spans() const& { return spans_; }
+  [[nodiscard]] std::vector<Span> spans() && { return std::move(spans_); }  // of a temporary
 
   [[nodiscard]] SpanSet minus(const SpanSet& other) const;
   [[nodiscard]] SpanSet intersection(const SpanSet& other) const;

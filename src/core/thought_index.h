@@ -67,6 +67,7 @@ class ThoughtIndex {
     std::size_t offset = 0;  // into means_, in floats
   };
   [[nodiscard]] const Entry* entry_at(Pos begin) const;
+  [[nodiscard]] const float* mean_of(Span lines, std::vector<float>& made) const;
 
   HeadLayout layout_;
   std::vector<float> means_;      // [entry][layout_.row_size]

@@ -58,6 +58,11 @@ void Timeline::close_segment(Pos end) {
   segments_.back().closed = true;
 }
 
+void Timeline::retype_open(SegmentKind kind) {
+  check(!segments_.empty() && !segments_.back().closed, "a segment to retype is open");
+  segments_.back().kind = kind;
+}
+
 void Timeline::pair(int thought, int summary) {
   check(segments_.at(thought).kind == SegmentKind::thought, "only a thought has a summary");
   check(segments_.at(summary).kind == SegmentKind::summary, "a thought's partner is a summary");

@@ -81,7 +81,7 @@ void Session::begin(std::span<const Token> prompt) {
   for (Pos pos = 0; pos < n_prompt; ++pos) {
     const auto i = static_cast<std::size_t>(pos);
     write(TokenEvent{pos, prompt[i], pieces[i], SegmentKind::prompt, true});
-    sampler_->accept(prompt[i]);
+    sampler_->accept(prompt[i], false);
   }
   log_boundaries();
 }
@@ -248,7 +248,7 @@ void Session::force_summary(const std::vector<Token>& delimiter) {
 
 void Session::append(Token token, bool forced) {
   const std::string piece = vocabulary_.piece(token);
-  sampler_->accept(token);
+  sampler_->accept(token, true);
   const Boundary boundary = segmenter_.push(timeline_, token, piece);
   boundary_.sentence |= boundary.sentence;
   boundary_.thought |= boundary.thought;

@@ -10,6 +10,7 @@
 #include "ggml.h"
 #include "llama.h"
 #include "llama/context_params.h"
+#include "llama/log.h"
 #include "llama/model.h"
 #include "zoomr/error.h"
 

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "llama.h"
 #include "llama/llama_kv.h"
+#include "llama/log.h"
 #include "llama/model.h"
 #include "zoomr/error.h"
 

@@ -1,0 +1,289 @@
+#include "llama/model.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "core/check.h"
+#include "ggml-backend.h"
+#include "ggml.h"
+#include "llama.h"
+#include "llama/gguf_file.h"
+#include "llama/log.h"
+#include "llama/support.h"
+#include "zoomr/error.h"
+#include "zoomr/zoomr.h"
+#include "zoomr_known_models.h"
+
+namespace zoomr {
+
+namespace {
+
+[[noreturn]] void bad(const std::string& message) { throw Error(ErrorCode::bad_input, message); }
+
+llama_model_kv_override parse_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::size_t colon = text.find(':', equals == std::string::npos ? 0 : equals);
+  llama_model_kv_override result{};
+  if (equals == std::string::npos || colon == std::string::npos || equals >= sizeof result.key) {
+    bad("--override-kv is KEY=TYPE:VALUE, not '" + text + "'");
+  }
+  std::strncpy(result.key, text.substr(0, equals).c_str(), sizeof result.key - 1);
+  const std::string type = text.substr(equals + 1, colon - equals - 1);
+  const std::string value = text.substr(colon + 1);
+  try {
+    if (type == "int") {
+      result.tag = LLAMA_KV_OVERRIDE_TYPE_INT;
+      result.val_i64 = std::stoll(value);
+    } else if (type == "float") {
+      result.tag = LLAMA_KV_OVERRIDE_TYPE_FLOAT;
+      result.val_f64 = std::stod(value);
+    } else if (type == "bool" && (value == "true" || value == "false")) {
+      result.tag = LLAMA_KV_OVERRIDE_TYPE_BOOL;
+      result.val_bool = value == "true";
+    } else if (type == "str" && value.size() < sizeof result.val_str) {
+      result.tag = LLAMA_KV_OVERRIDE_TYPE_STR;
+      std::strncpy(result.val_str, value.c_str(), sizeof result.val_str - 1);
+    } else {
+      throw std::invalid_argument(type);
+    }
+  } catch (const std::exception&) {
+    bad("--override-kv: '" + text + "' has no value of type int, float, bool or str");
+  }
+  return result;
+}
+
+llama_split_mode parse_split_mode(const std::string& name) {
+  if (name == "none") return LLAMA_SPLIT_MODE_NONE;
+  if (name == "layer") return LLAMA_SPLIT_MODE_LAYER;
+  if (name == "row") return LLAMA_SPLIT_MODE_ROW;
+  bad("--split-mode is none, layer or row, not '" + name + "'");
+}
+
+llama_load_mode parse_load_mode(const std::string& name) {
+  if (name == "auto") return LLAMA_LOAD_MODE_AUTO;
+  if (name == "none") return LLAMA_LOAD_MODE_NONE;
+  if (name == "mmap") return LLAMA_LOAD_MODE_MMAP;
+  if (name == "mlock") return LLAMA_LOAD_MODE_MLOCK;
+  if (name == "mmap+mlock") return LLAMA_LOAD_MODE_MMAP_MLOCK;
+  if (name == "dio") return LLAMA_LOAD_MODE_DIRECT_IO;
+  bad("--load-mode is auto, none, mmap, mlock, mmap+mlock or dio, not '" + name + "'");
+}
+
+// NULL-terminated, as libllama wants it; empty: all devices.
+std::vector<ggml_backend_dev_t> pick_devices(const ModelOptions& options) {
+  std::vector<ggml_backend_dev_t> devices;
+  if (!options.rpc_servers.empty()) {
+    bad("this build has no RPC: configure llama.cpp with script/llama -DGGML_RPC=ON");
+  }
+  for (const std::string& name : options.devices) {
+    if (name == "none") continue;
+    ggml_backend_dev_t device = ggml_backend_dev_by_name(name.c_str());
+    if (device == nullptr) bad("there is no device '" + name + "'");
+    devices.push_back(device);
+  }
+  if (!options.devices.empty()) devices.push_back(nullptr);
+  return devices;
+}
+
+// What llama_adapter_lora_init would assert on, or refuse without saying why.
+void check_adapter(const std::string& path, const GgufFile& adapter, const GgufFile& model) {
+  const auto require = [&path](bool ok, const std::string& why) {
+    if (!ok) bad("the adapter " + path + " does not fit: " + why);
+  };
+  require(adapter.text("general.type") == "adapter", "it is not an adapter");
+  require(adapter.text("adapter.type") == "lora", "it is not a LoRA");
+  require(adapter.architecture() == model.architecture(),
+          "it is for " + adapter.architecture() + ", the model is " + model.architecture());
+  require(adapter.is_f32("adapter.lora.alpha"), "its alpha is not a 32-bit float");
+  for (const std::string& name : adapter.tensor_names()) {
+    if (name.ends_with("_norm.weight")) continue;
+    const bool a = name.ends_with(".lora_a");
+    require(a || name.ends_with(".lora_b"), "it has an unknown tensor " + name);
+    const ggml_tensor* target = model.tensor(name.substr(0, name.size() - 7));
+    require(target != nullptr, "the model has no " + name.substr(0, name.size() - 7));
+    // token embeddings are applied transposed (llama-adapter.cpp)
+    if (name.starts_with("token_embd")) continue;
+    const ggml_tensor* part = adapter.tensor(name);
+    require(a ? part->ne[0] == target->ne[0] : part->ne[1] == target->ne[1],
+            "the shape of " + name + " is another");
+  }
+}
+
+}  // namespace
+
+std::string_view llama_version() { return ::llama_version(); }
+
+void LlamaModel::Free::operator()(llama_model* model) const { llama_model_free(model); }
+
+LlamaModel::LlamaModel(const ModelOptions& options) : path_(find_model(options.path)) {
+  static const bool ready = [] {
+    llama_backend_init();
+    return true;
+  }();
+  (void)ready;
+  const GgufFile file(path_);
+  if (const Support support = check_support(file); !support.ok) {
+    throw Error(ErrorCode::unsupported, path_ + ": " + support.why);
+  }
+  for (const LoraOptions& lora : options.loras) {
+    check_adapter(lora.path, GgufFile(lora.path), file);
+  }
+  load(options);
+  load_adapters(options);
+}
+
+LlamaModel::~LlamaModel() = default;
+
+void LlamaModel::load(const ModelOptions& options) {
+  std::vector<llama_model_kv_override> overrides;
+  for (const std::string& text : options.kv_overrides) overrides.push_back(parse_override(text));
+  overrides.push_back({});  // an empty key ends the list
+  std::vector<ggml_backend_dev_t> devices = pick_devices(options);
+  std::vector<float> split = options.tensor_split;
+  split.resize(std::max(split.size(), llama_max_devices()), 0.0F);
+
+  llama_model_params params = llama_model_default_params();
+  params.devices = devices.empty() ? nullptr : devices.data();
+  params.n_gpu_layers = options.n_gpu_layers;
+  params.split_mode = parse_split_mode(options.split_mode);
+  params.main_gpu = options.main_gpu;
+  params.tensor_split = options.tensor_split.empty() ? nullptr : split.data();
+  params.kv_overrides = overrides.data();
+  params.load_mode = parse_load_mode(options.load_mode);
+  params.check_tensors = options.check_tensors;
+  model_.reset(llama_model_load_from_file(path_.c_str(), params));
+  if (!model_) bad(path_ + " cannot be loaded: " + last_llama_error());
+  if (llama_model_is_recurrent(get()) || llama_model_has_encoder(get()) ||
+      !llama_model_has_decoder(get()) || llama_model_is_diffusion(get())) {
+    throw Error(ErrorCode::unsupported,
+                path_ + ": " + meta("general.architecture") + " does not think token by token in a KV memory");
+  }
+  const auto changed = std::filesystem::last_write_time(path_).time_since_epoch().count();
+  identity_ = path_ + '|' + std::to_string(std::filesystem::file_size(path_)) + '|' + std::to_string(changed);
+  for (const std::string& text : options.kv_overrides) identity_ += '|' + text;
+}
+
+void LlamaModel::load_adapters(const ModelOptions& options) {
+  for (const LoraOptions& lora : options.loras) {
+    llama_adapter_lora* adapter = llama_adapter_lora_init(get(), lora.path.c_str());
+    if (adapter == nullptr) bad("the adapter " + lora.path + " cannot be loaded: " + last_llama_error());
+    adapters_.push_back(adapter);
+    scales_.push_back(lora.scale);
+    identity_ += '|' + lora.path + '*' + std::to_string(lora.scale);
+  }
+}
+
+void LlamaModel::apply_adapters(llama_context* context) const {
+  if (adapters_.empty()) return;
+  std::vector<llama_adapter_lora*> adapters = adapters_;
+  std::vector<float> scales = scales_;
+  if (llama_set_adapters_lora(context, adapters.data(), adapters.size(), scales.data()) != 0) {
+    throw Error(ErrorCode::failed, "the adapters cannot be applied: " + last_llama_error());
+  }
+}
+
+const llama_vocab* LlamaModel::vocab() const { return llama_model_get_vocab(get()); }
+
+std::string LlamaModel::piece(Token token) const {
+  std::string text(16, '\0');
+  int32_t n = llama_token_to_piece(vocab(), token, text.data(), static_cast<int32_t>(text.size()), 0, true);
+  if (n < 0) {
+    text.resize(static_cast<std::size_t>(-n));
+    n = llama_token_to_piece(vocab(), token, text.data(), static_cast<int32_t>(text.size()), 0, true);
+  }
+  text.resize(static_cast<std::size_t>(std::max(n, 0)));
+  return text;
+}
+
+bool LlamaModel::is_eog(Token token) const { return llama_vocab_is_eog(vocab(), token); }
+
+std::vector<Token> LlamaModel::tokenize(std::string_view text, bool add_special,
+                                        bool parse_special) const {
+  std::vector<Token> tokens(text.size() + 2);
+  const auto size = static_cast<int32_t>(text.size());
+  int32_t n = llama_tokenize(vocab(), text.data(), size, tokens.data(),
+                             static_cast<int32_t>(tokens.size()), add_special, parse_special);
+  if (n < 0) {
+    tokens.resize(static_cast<std::size_t>(-n));
+    n = llama_tokenize(vocab(), text.data(), size, tokens.data(),
+                       static_cast<int32_t>(tokens.size()), add_special, parse_special);
+  }
+  check(n >= 0, "a text is tokenised");
+  tokens.resize(static_cast<std::size_t>(n));
+  return tokens;
+}
+
+int LlamaModel::n_tokens() const { return llama_vocab_n_tokens(vocab()); }
+
+bool LlamaModel::is_text(Token token) const {
+  constexpr int kNotText = LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_UNUSED |
+                           LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_BYTE;
+  return (llama_vocab_get_attr(vocab(), token) & kNotText) == 0;
+}
+
+Token LlamaModel::any_token() const {
+  const Token bos = llama_vocab_bos(vocab());
+  return bos >= 0 ? bos : 0;
+}
+
+std::string LlamaModel::description() const {
+  char text[256] = {};
+  llama_model_desc(get(), text, sizeof text);
+  return text;
+}
+
+std::string LlamaModel::backend() const {
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    ggml_backend_dev_t device = ggml_backend_dev_get(i);
+    if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU) {
+      return ggml_backend_dev_name(device);
+    }
+  }
+  return "CPU";
+}
+
+std::string LlamaModel::meta(const std::string& key) const {
+  char text[512] = {};
+  return llama_model_meta_val_str(get(), key.c_str(), text, sizeof text) < 0 ? "" : text;
+}
+
+int LlamaModel::n_ctx_train() const { return llama_model_n_ctx_train(get()); }
+std::uint64_t LlamaModel::n_params() const { return llama_model_n_params(get()); }
+std::uint64_t LlamaModel::size_bytes() const { return llama_model_size(get()); }
+std::string LlamaModel::identity() const { return identity_; }
+
+std::string models_folder() {
+  const auto env = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value != nullptr ? value : "");
+  };
+  if (const std::string folder = env("ZOOMR_MODELS"); !folder.empty()) return folder;
+  const std::string data = env("XDG_DATA_HOME");
+  return (data.empty() ? env("HOME") + "/.local/share" : data) + "/zoomr/models";
+}
+
+const std::vector<KnownModel>& known_models() {
+  static const std::vector<KnownModel> models(std::begin(kKnownModels), std::end(kKnownModels));
+  return models;
+}
+
+std::string find_model(const std::string& path_or_name) {
+  if (path_or_name.empty()) bad("no model: give -m FILE.gguf or -m NAME (zoomr models)");
+  std::error_code ignored;
+  if (std::filesystem::exists(path_or_name, ignored)) return path_or_name;
+  std::string names;
+  for (const KnownModel& model : known_models()) {
+    names += (names.empty() ? "" : ", ") + std::string(model.name);
+    if (model.name != path_or_name) continue;
+    const std::string path = models_folder() + "/" + std::string(model.file);
+    if (std::filesystem::exists(path, ignored)) return path;
+    bad("the model " + path_or_name + " is not here yet: script/models " + path_or_name);
+  }
+  bad("no such file: " + path_or_name + " (known names: " + names + ")");
+}
+
+}  // namespace zoomr
