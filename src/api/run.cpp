@@ -124,7 +124,7 @@ struct Run::Impl {
       if (most_used == kUnlimited) {
         throw Error(ErrorCode::bad_input, "policy full needs -n or -c to know its context's size");
       }
-      session_options.budget = most_used;
+      session_options.budget = kUnlimited;
       n_cells = options.n_ctx > 0 ? std::min(options.n_ctx, session_options.max_positions) : most_used;
     }
     n_cells = std::max(n_cells, 1);

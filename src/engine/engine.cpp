@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "core/check.h"
 #include "zoomr/error.h"
@@ -142,13 +143,13 @@ EditEvent Engine::zoom_out(Session& session, Span span) {
   const auto start = Clock::now();
   const StoreKey key{session.id(), span};
   if (!store_.contains(key)) {  // a closed line never changes: it is saved once
-    const Blob blob = kv_.save(session.options().seq, span);
+    Blob blob = kv_.save(session.options().seq, span);
+    event.bytes = blob.size();
     if (blob.empty()) {
       event.why = "save failed";
-    } else if (store_.put(key, kv_.fingerprint(), blob) != ThoughtStore::Status::ok) {
+    } else if (store_.put(key, kv_.fingerprint(), std::move(blob)) != ThoughtStore::Status::ok) {
       event.why = "the store is full";
     }
-    event.bytes = blob.size();
   }
   event.ok = event.why.empty();
   if (event.ok) kv_.drop(session.options().seq, span);
@@ -202,12 +203,13 @@ bool Engine::compact_topmost(std::span<Session* const> sessions) {
     if (!part.contains(top->pos)) continue;
     EditEvent event{.kind = EditKind::compact, .span = part};
     const auto start = Clock::now();
-    const Blob blob = kv_.save(top->seq, part);
+    Blob blob = kv_.save(top->seq, part);
     if (blob.empty()) return false;
+    event.bytes = blob.size();
     kv_.drop(top->seq, part);
-    if (!kv_.restore(top->seq, part, blob)) {
+    if (!kv_.restore(top->seq, part, blob.view())) {
       // Nothing is lost: it stays in the store, and may come back as any stored line.
-      const bool kept = store_.put({session.id(), part}, kv_.fingerprint(), blob) ==
+      const bool kept = store_.put({session.id(), part}, kv_.fingerprint(), std::move(blob)) ==
                         ThoughtStore::Status::ok;
       event.kind = kept ? EditKind::out : EditKind::drop;
       event.why = "compaction could not put it back";
@@ -215,7 +217,6 @@ bool Engine::compact_topmost(std::span<Session* const> sessions) {
       if (!session.broken_invariant().empty()) session.fail("a line that must stay could not");
       return false;
     }
-    event.bytes = blob.size();
     event.us = microseconds_since(start);
     session.applied(event);
     return true;

@@ -99,7 +99,7 @@ Blob FakeKv::save(SeqId seq, Span span) {
     std::memcpy(blob.data() + static_cast<std::size_t>(pos - span.begin) * sizeof bytes, &bytes,
                 sizeof bytes);
   }
-  if (injected(Site::save) != DecodeStatus::ok) blob.clear();
+  if (injected(Site::save) != DecodeStatus::ok) return {};
   return blob;
 }
 

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "core/capture.h"
+#include "kv/blob.h"
 #include "zoomr/types.h"
 
 namespace zoomr {
@@ -28,8 +28,6 @@ enum class DecodeStatus : std::uint8_t {
   aborted,  // interrupted; the batch's tokens were removed
   failed,   // the backend failed or refused; the batch's tokens were removed
 };
-
-using Blob = std::vector<std::byte>;
 
 class Kv {
  public:

@@ -173,7 +173,7 @@ Blob LlamaKv::save(SeqId seq, Span span) {
                    : llama_state_seq_get_data(context_.get(), reinterpret_cast<uint8_t*>(blob.data()),
                                               blob.size(), scratch());
   llama_memory_seq_rm(memory, scratch(), -1, -1);
-  if (written != blob.size()) blob.clear();
+  if (written != blob.size()) return {};
   return blob;
 }
 

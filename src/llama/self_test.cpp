@@ -151,7 +151,7 @@ SelfTest self_test(const LlamaModel& model, const ContextOptions& context) {
   kv.drop(kTested, kHidden);
   kv.drop(kReference, kHidden);
   const auto hidden = harness.decode({kFirst, kFirst + kAfter}, {kTested, kReference});
-  const bool restored = !blob.empty() && kv.restore(kTested, kHidden, blob);
+  const bool restored = !blob.empty() && kv.restore(kTested, kHidden, blob.view());
   share_keeping_state(kv, hybrid, kKeeper, kReference, kHidden);
   const bool same_newest = kv.newest_position(kTested) == kv.newest_position(kReference) &&
                            kv.newest_position(kTested) == kFirst + kAfter - 1;

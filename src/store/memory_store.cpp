@@ -2,14 +2,24 @@
 
 #include <xxhash.h>
 
+#include <utility>
+
 namespace zoomr {
 
-ThoughtStore::Status MemoryStore::put(const StoreKey& key, std::uint64_t fingerprint,
-                                      std::span<const std::byte> blob) {
+namespace {
+
+std::uint64_t checksum_of(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+}  // namespace
+
+ThoughtStore::Status MemoryStore::put(const StoreKey& key, std::uint64_t fingerprint, Blob blob) {
   erase(key);
   if (blob.size() > capacity_ - bytes_) return Status::full;
-  records_[key] = {{blob.begin(), blob.end()}, XXH3_64bits(blob.data(), blob.size()), fingerprint};
   bytes_ += blob.size();
+  const std::uint64_t checksum = checksum_of(blob.view());
+  records_[key] = {std::move(blob), checksum, fingerprint};
   return Status::ok;
 }
 
@@ -18,10 +28,13 @@ ThoughtStore::Found MemoryStore::get(const StoreKey& key, std::uint64_t fingerpr
   if (it == records_.end()) return {Status::absent, {}};
   const Record& record = it->second;
   if (record.fingerprint != fingerprint) return {Status::foreign, {}};
-  if (XXH3_64bits(record.blob.data(), record.blob.size()) != record.checksum) {
-    return {Status::damaged, {}};
-  }
-  return {Status::ok, record.blob};
+  if (checksum_of(record.blob.view()) != record.checksum) return {Status::damaged, {}};
+  return {Status::ok, record.blob.view()};
+}
+
+std::span<std::byte> MemoryStore::raw(const StoreKey& key) {
+  Blob& blob = records_.at(key).blob;
+  return {blob.data(), blob.size()};
 }
 
 void MemoryStore::erase(const StoreKey& key) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <vector>
 
 #include "store/thought_store.h"
 
@@ -16,17 +15,18 @@ class MemoryStore final : public ThoughtStore {
   explicit MemoryStore(std::size_t capacity = std::numeric_limits<std::size_t>::max())
       : capacity_(capacity) {}
 
-  [[nodiscard]] Status put(const StoreKey& key, std::uint64_t fingerprint,
-                           std::span<const std::byte> blob) override;
+  [[nodiscard]] Status put(const StoreKey& key, std::uint64_t fingerprint, Blob blob) override;
   [[nodiscard]] Found get(const StoreKey& key, std::uint64_t fingerprint) override;
   [[nodiscard]] bool contains(const StoreKey& key) const override { return records_.contains(key); }
   void erase(const StoreKey& key) override;
+  // For tests: the stored bytes themselves, to be damaged.
+  [[nodiscard]] std::span<std::byte> raw(const StoreKey& key);
   void erase_session(std::uint64_t session) override;
   [[nodiscard]] std::size_t bytes() const override { return bytes_; }
 
  private:
   struct Record {
-    std::vector<std::byte> blob;
+    Blob blob;
     std::uint64_t checksum = 0;
     std::uint64_t fingerprint = 0;
   };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kv/blob.h"
 #include "zoomr/types.h"
 
 namespace zoomr {
@@ -33,8 +34,7 @@ class ThoughtStore {
   };
 
   virtual ~ThoughtStore() = default;
-  [[nodiscard]] virtual Status put(const StoreKey& key, std::uint64_t fingerprint,
-                                   std::span<const std::byte> blob) = 0;
+  [[nodiscard]] virtual Status put(const StoreKey& key, std::uint64_t fingerprint, Blob blob) = 0;
   [[nodiscard]] virtual Found get(const StoreKey& key, std::uint64_t fingerprint) = 0;
   [[nodiscard]] virtual bool contains(const StoreKey& key) const = 0;
   virtual void erase(const StoreKey& key) = 0;  // absent: nothing happens
