@@ -1,13 +1,10 @@
-#include <xxhash.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "api/trace_file.h"
+#include "core/text_hash.h"
 #include "engine/engine.h"
 #include "llama/llama_kv.h"
 #include "llama/model.h"
@@ -31,13 +28,6 @@ Pos most_positions(const LlamaModel& model, const RunOptions& options) {
   const Pos asked = options.n_ctx > 0 ? options.n_ctx : kUnlimited;
   if (options.allow_extrapolation || scales_rope(options.context)) return asked;
   return std::min(asked, static_cast<Pos>(model.n_ctx_train()));
-}
-
-std::string hash_of(const std::string& text) {
-  std::array<char, 17> hex{};
-  std::snprintf(hex.data(), hex.size(), "%016llx",
-                static_cast<unsigned long long>(XXH3_64bits(text.data(), text.size())));
-  return hex.data();
 }
 
 void check_options(const RunOptions& o) {
@@ -260,7 +250,7 @@ RunResult Run::result() const {
           .votes = stats.n_votes,
           .move_ms = stats.move_us / 1000,
           .seed = impl_->seed,
-          .text_hash = hash_of(session.text())};
+          .text_hash = text_hash(session.text())};
 }
 
 std::string RunResult::to_json() const {
