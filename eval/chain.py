@@ -28,17 +28,17 @@ NAMES = (
     "nest oven pear quilt rake soap tile vase wand yarn zinc ant bee cow dog elk gnat hen ibis jay"
 ).split()
 
-EXAMPLE = """Example. Steps:
-1. sun = 12
-2. ink = 30
-3. oak = ink - sun
-4. tin = oak + ink
-Answer:
+EXAMPLE = """Here is a short example of four steps.
+Step 1: sun = 12
+Step 2: ink = 30
+Step 3: oak = ink - sun
+Step 4: tin = oak + ink
+The answer to it:
 Step 1: sun = 12.
 Step 2: ink = 30.
 Step 3: oak = ink - sun = 30 - 12 = 18.
 Step 4: tin = oak + ink = 18 + 30 = 48.
-Result: 48"""
+Result: tin = 48."""
 
 LOW, HIGH = 1, 99  # every value of a chain lies here
 NEAR = 8  # lines back
@@ -69,10 +69,12 @@ def make(n_steps, seed):
             right = f"{names[step['a']]} {step['op']} {names[step['b']]}"
         else:
             right = str(step["value"])
-        lines.append(f"{i + 1}. {step['name']} = {right}")
+        lines.append(f"Step {i + 1}: {step['name']} = {right}")
     prompt = (
-        "Work out each step in order, one line a step, in exactly the form of the example. Write "
-        "the value of every name.\n\n" + EXAMPLE + "\n\nNow yours. Steps:\n" + "\n".join(lines) + "\nAnswer:"
+        "Work out the value of each name, in order, one line a step, in exactly the form of the "
+        "example.\n\n"
+        f"{EXAMPLE}\n\nNow the task: {n_steps} steps.\n" + "\n".join(lines) + "\n"
+        f"Answer all {n_steps} steps, then the line 'Result: {names[-1]} = ' with its value, and stop."
     )
     return {"task": "chain", "seed": seed, "prompt": prompt, "answer": str(values[-1]), "steps": steps}
 
@@ -81,7 +83,7 @@ LINE = re.compile(
     r"^\W*Step\s+(\d+)\s*:\s*\**(\w+)\**\s*=\s*(\w+)\s*([+-])\s*(\w+)\s*=\s*(-?\d+)\s*([+-])\s*(-?\d+)\s*=\s*(-?\d+)"
 )
 CONSTANT = re.compile(r"^\W*Step\s+(\d+)\s*:\s*\**(\w+)\**\s*=\s*(-?\d+)\s*\.?\s*$")
-RESULT = re.compile(r"Result\s*:\s*\**\s*(-?\d+)")
+RESULT = re.compile(r"Result\s*:\s*\**\s*(?:\w+\s*=\s*)?(-?\d+)")
 
 
 def score(problem, text):

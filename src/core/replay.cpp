@@ -129,6 +129,8 @@ void Replay::on(const NoteEvent& event) { notes_.push_back(event.text); }
 
 void Replay::on(const FinalEvent& event) {
   complete_ = true;
+  // A run that failed may have ended in the middle of a step.
+  if (event.record.value("finish_reason", "") != "error") check_invariants();
   const std::string hash = event.record.value("text_hash", "");
   if (hash != text_hash(text_)) {
     wrong("the text's hash is " + text_hash(text_) + ", the final record says " + hash);

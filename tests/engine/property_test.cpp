@@ -1,0 +1,168 @@
+// Every policy through one suite: random token streams, with one and with several sessions, with and
+// without failures. The invariants hold at every step (the engine throws otherwise), the trace is
+// true, the Kv holds what the session believes, and what is not dropped is never lost.
+#include "engine/testing.h"
+
+namespace zoomr {
+namespace {
+
+struct Case {
+  std::string policy;
+  unsigned seed = 0;
+};
+
+SummaryMode summaries_of(const std::string& policy) {
+  return policy == "summary-only" ? SummaryMode::native : SummaryMode::none;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> result;
+  for (const PolicyInfo& info : policies()) {
+    for (unsigned seed = 1; seed <= 3; ++seed) result.push_back({std::string(info.name), seed});
+  }
+  return result;
+}
+
+std::string name_of(const ::testing::TestParamInfo<Case>& info) {
+  std::string name = info.param.policy + "_" + std::to_string(info.param.seed);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+class EveryPolicy : public ::testing::TestWithParam<Case> {
+ protected:
+  [[nodiscard]] static bool drops(const std::string& policy) {
+    return policy == "streaming-llm" || policy == "h2o" || policy == "summary-only";
+  }
+  static Scene scene(SeqId seq = 0) {
+    return {.policy = GetParam().policy, .seq = seq, .summaries = summaries_of(GetParam().policy), .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
+  }
+  static void expect_sound(const FakeKv& kv, Thinker& thinker) {
+    expect_same_residents(kv, thinker);
+    if (!drops(GetParam().policy)) expect_nothing_lost(thinker);
+    thinker.expect_true_trace();
+  }
+};
+
+TEST_P(EveryPolicy, OneSession) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
+  MemoryStore store;
+  Engine engine(kv, store);
+  Thinker thinker(scene());
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) {
+    engine.step(sessions);
+    if (GetParam().policy != "full") {
+      ASSERT_LE(thinker.session->residency().resident.size(), 96);
+    }
+  }
+  EXPECT_EQ(thinker.session->finish_reason(), Finish::length);
+  EXPECT_EQ(thinker.session->stats().n_generated, 300);
+  expect_sound(kv, thinker);
+}
+
+TEST_P(EveryPolicy, ThreeSessionsInOneMemory) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 2048 : 3 * 96});
+  MemoryStore store;
+  Engine engine(kv, store);
+  Thinker a(scene(0));
+  Thinker b(scene(1));
+  Thinker c(scene(2));
+  Session* const sessions[] = {a.session.get(), b.session.get(), c.session.get()};
+  for (int i = 0; i < 2000 && (a.session->running() || b.session->running() || c.session->running()); ++i) engine.step(sessions);
+  for (Thinker* thinker : {&a, &b, &c}) {
+    EXPECT_EQ(thinker->session->finish_reason(), Finish::length);
+    expect_sound(kv, *thinker);
+  }
+}
+
+// What one session writes does not depend on who thinks beside it.
+TEST_P(EveryPolicy, NeighboursChangeNothing) {
+  const auto think = [&](bool with_neighbour) {
+    FakeKv kv({.n_cells = GetParam().policy == "full" ? 2048 : 2 * 96});
+    MemoryStore store;
+    Engine engine(kv, store);
+    Thinker a(scene(0));
+    Thinker b(scene(1));
+    Session* const both[] = {a.session.get(), b.session.get()};
+    while (a.session->running()) engine.step(std::span(both).first(with_neighbour ? 2 : 1));
+    std::vector<std::uint64_t> contents;
+    for (const Pos pos : kv.resident(0)) contents.push_back(kv.content(0, pos));
+    return std::pair(a.session->residency(), contents);
+  };
+  EXPECT_EQ(think(false), think(true));
+}
+
+TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 128});
+  MemoryStore store;
+  Engine engine(kv, store);
+  Scene s = scene();
+  s.budget = 128;
+  s.forced_chunk = 16;
+  Thinker thinker(s);
+  std::vector<Token> taught;
+  const auto next = random_words(GetParam().seed);
+  for (int i = 0; i < 200; ++i) taught.push_back(next());
+  thinker.session->teach(taught);
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  EXPECT_EQ(thinker.session->stats().n_generated, 300);
+  for (std::size_t i = 0; i < taught.size(); ++i) ASSERT_EQ(thinker.session->timeline().tokens()[12 + i], taught[i]);
+  expect_sound(kv, thinker);
+}
+
+// A failure at every call site, at every call: the run ends or goes on, but nothing is lost.
+TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
+  using Site = FakeKv::Site;
+  for (const Site site : {Site::decode, Site::save, Site::restore}) {
+    for (const DecodeStatus status : {DecodeStatus::no_room, DecodeStatus::aborted, DecodeStatus::failed}) {
+      if (site != Site::decode && status != DecodeStatus::failed) continue;
+      for (int call = 0; call < 40; call += 3) {
+        FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
+        kv.fail_when([&](Site at, int n) { return at == site && n == call ? status : DecodeStatus::ok; });
+        MemoryStore store;
+        Engine engine(kv, store);
+        Scene s = scene();
+        s.n_predict = 150;
+        Thinker thinker(s);
+        Session* const sessions[] = {thinker.session.get()};
+        while (thinker.session->running()) engine.step(sessions);
+        if (site == Site::decode) {
+          ASSERT_EQ(thinker.session->finish_reason(), status == DecodeStatus::aborted ? Finish::interrupted : Finish::error);
+        }
+        expect_sound(kv, thinker);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
+TEST_P(EveryPolicy, RandomFailures) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
+  std::mt19937 random(GetParam().seed);
+  kv.fail_when([&](FakeKv::Site site, int) { return site != FakeKv::Site::decode && random() % 5 == 0 ? DecodeStatus::failed : DecodeStatus::ok; });
+  MemoryStore store;
+  Engine engine(kv, store);
+  Thinker thinker(scene());
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  expect_sound(kv, thinker);
+}
+
+TEST_P(EveryPolicy, AFullStoreEndsTheRunWithoutLoss) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
+  MemoryStore store(50 * sizeof(std::uint64_t));
+  Engine engine(kv, store);
+  Thinker thinker(scene());
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  const bool stores = !drops(GetParam().policy) && GetParam().policy != "full";
+  EXPECT_EQ(thinker.session->finish_reason(), stores ? Finish::error : Finish::length);
+  expect_sound(kv, thinker);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryPolicy, ::testing::ValuesIn(cases()), name_of);
+
+}  // namespace
+}  // namespace zoomr

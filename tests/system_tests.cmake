@@ -1,0 +1,46 @@
+# Tests beyond the pure layers: real models, the program, the scripts, style, sanitizers.
+
+zoomr_tests(model_tests model
+  SOURCES
+    model/exactness_test.cpp
+    model/model_test.cpp
+    model/run_test.cpp
+    model/sampler_test.cpp
+  LIBRARIES zoomr_cli)
+
+# Each method of the Python files is a test of its own.
+function(zoomr_python_tests file label)
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} -c
+      "import ast,sys; [print(c.name + '.' + f.name) for c in ast.parse(open(sys.argv[1]).read()).body if isinstance(c, ast.ClassDef) for f in c.body if isinstance(f, ast.FunctionDef) and f.name.startswith('test')]"
+      ${CMAKE_CURRENT_SOURCE_DIR}/${file}
+    OUTPUT_VARIABLE names OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  string(REPLACE "\n" ";" names "${names}")
+  foreach(name IN LISTS names)
+    add_test(NAME ${label}.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${name})
+    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 600
+      ENVIRONMENT "ZOOMR=$<TARGET_FILE:zoomr_program>;ZOOMR_ROOT=${PROJECT_SOURCE_DIR}")
+  endforeach()
+endfunction()
+
+zoomr_python_tests(cli/test_run.py cli)
+zoomr_python_tests(cli/test_errors.py cli)
+zoomr_python_tests(cli/test_tools.py cli)
+zoomr_python_tests(cli/test_readme.py cli)
+zoomr_python_tests(script/test_scripts.py cli)
+zoomr_python_tests(script/test_chain.py unit)
+
+add_test(NAME style.clang-format COMMAND ${PROJECT_SOURCE_DIR}/script/style format)
+add_test(NAME style.clang-tidy COMMAND ${PROJECT_SOURCE_DIR}/script/style tidy)
+set_tests_properties(style.clang-format style.clang-tidy PROPERTIES LABELS style TIMEOUT 1800)
+
+# The sanitizers' tree, which script/test builds beside this one.
+foreach(name unit_tests engine_tests)
+  add_test(NAME asan.${name} COMMAND ${PROJECT_SOURCE_DIR}/out-asan/bin/${name} --gtest_brief=1)
+  set_tests_properties(asan.${name} PROPERTIES LABELS asan TIMEOUT 900)
+endforeach()
+
+# The installed tree, used by another project as its README says.
+add_test(NAME install.example COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run ${PROJECT_BINARY_DIR})
+set_tests_properties(install.example PROPERTIES LABELS cli TIMEOUT 900)

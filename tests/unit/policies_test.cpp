@@ -1,0 +1,276 @@
+#include <gtest/gtest.h>
+
+#include "core/policy.h"
+#include "unit/testing.h"
+#include "zoomr/error.h"
+
+namespace zoomr {
+namespace {
+
+// prompt [0,10), ten lines of ten tokens [10,110), open [110,115)
+World chain() { return World(make_timeline(10, std::vector<Pos>(10, 10), 5)); }
+
+std::unique_ptr<Policy> policy(const char* name, int window = 20, int sink = 4) {
+  return make_policy(name, {.window = window, .sink = sink});
+}
+
+VoteResult vote_for(const std::vector<Span>& winners) {
+  VoteResult vote{.at = 100};
+  for (const Span span : winners) vote.ranked.push_back({{span, span}, 5});
+  vote.consensus = static_cast<int>(winners.size());
+  vote.total_votes = 10;
+  return vote;
+}
+
+TEST(Full, KeepsEverythingWhateverTheRoom) {
+  World w = chain();
+  w.room = 1;
+  const auto p = policy("full");
+  EXPECT_FALSE(p->bounded());
+  EXPECT_EQ(p->plan(w.view()).resident, (SpanSet{{0, 115}}));
+  EXPECT_FALSE(p->needs(w.view()).keys.any());
+}
+
+TEST(StreamingLlm, KeepsThePromptAndTheNewest) {
+  World w = chain();
+  w.room = 40;
+  const Plan plan = policy("streaming-llm")->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {85, 115}}));
+  EXPECT_TRUE(plan.stored.empty());
+}
+
+TEST(StreamingLlm, KeepsAllThatFits) {
+  World w = chain();
+  w.room = 115;
+  EXPECT_EQ(policy("streaming-llm")->plan(w.view()).resident, (SpanSet{{0, 115}}));
+}
+
+TEST(StreamingLlm, NeverAsksBackWhatIsGone) {
+  World w = chain();
+  w.residency.resident = {{0, 10}, {90, 115}};
+  w.room = 60;
+  EXPECT_EQ(policy("streaming-llm")->plan(w.view()).resident, (SpanSet{{0, 10}, {90, 115}}));
+}
+
+TEST(H2o, KeepsTheHeaviestOfTheOld) {
+  World w = chain();
+  w.room = 30;  // 10 pinned, 10 recent, 10 heavy
+  w.evidence.mass.assign(115, 0.1F);
+  for (Pos pos = 40; pos < 50; ++pos) w.evidence.mass[static_cast<std::size_t>(pos)] = 5;
+  const Plan plan = policy("h2o")->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 50}, {105, 115}}));
+}
+
+TEST(H2o, EvictsNothingWhileThereIsRoom) {
+  World w = chain();
+  EXPECT_EQ(policy("h2o")->plan(w.view()).resident, w.residency.resident);
+}
+
+TEST(H2o, NeedsTheMassOfAllHeadsAtEveryStep) {
+  const Needs needs = policy("h2o")->needs(chain().view());
+  EXPECT_TRUE(needs.mass);
+  EXPECT_TRUE(needs.keys.all && needs.queries.all);
+}
+
+TEST(Zoomr, StoresAllButPromptAndWindowWhenTheRoomIsShort) {
+  World w = chain();
+  w.room = 40;
+  const Plan plan = policy("zoomr")->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {90, 115}}));
+  EXPECT_EQ(plan.stored, (SpanSet{{10, 90}}));
+}
+
+TEST(Zoomr, BringsTheConsensusBack) {
+  World w = chain();
+  w.room = 60;
+  w.follow({{{0, 10}, {90, 115}}, {{10, 90}}});
+  w.evidence.vote = vote_for({{30, 40}, {50, 60}});
+  const Plan plan = policy("zoomr")->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {30, 40}, {50, 60}, {90, 115}}));
+}
+
+TEST(Zoomr, BringsOnlyWhatFitsBestFirst) {
+  World w = chain();
+  w.room = 46;  // one line fits
+  w.follow({{{0, 10}, {90, 115}}, {{10, 90}}});
+  w.evidence.vote = vote_for({{50, 60}, {30, 40}});
+  const Plan plan = policy("zoomr")->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {50, 60}, {90, 115}}));
+}
+
+TEST(Zoomr, AThoughtThatDoesNotFitComesBackInItsLastLines) {
+  World w = chain();
+  w.room = 60;
+  w.follow({{{0, 10}, {90, 115}}, {{10, 90}}});
+  w.evidence.vote = vote_for({{10, 60}});
+  const Plan plan = policy("zoomr")->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 60}, {90, 115}}));
+}
+
+TEST(Zoomr, KeepsWhatIsResidentAnywayWhileThereIsRoom) {
+  World w = chain();
+  w.room = 115;
+  EXPECT_EQ(policy("zoomr")->plan(w.view()).resident, (SpanSet{{0, 115}}));
+}
+
+TEST(Zoomr, VotesAtSentenceEndsOnly) {
+  World w = chain();
+  const auto p = policy("zoomr");
+  EXPECT_TRUE(p->needs(w.view()).keys.all);
+  EXPECT_FALSE(p->needs(w.view()).vote.has_value());
+  w.boundary.sentence = true;
+  const Needs needs = p->needs(w.view());
+  ASSERT_TRUE(needs.vote.has_value());
+  EXPECT_TRUE(needs.queries.all);
+  // Lines that end before the window of 20: [10,20) .. [80,90); the prompt is no candidate.
+  EXPECT_EQ(needs.vote->candidates.size(), 8U);
+  EXPECT_EQ(needs.vote->candidates.front().key, (Span{10, 20}));
+}
+
+TEST(Zoomr, SelectNoneNeverLooks) {
+  World w = chain();
+  w.boundary.sentence = true;
+  const auto p = make_policy("zoomr", {.select = "none"});
+  EXPECT_FALSE(p->needs(w.view()).keys.any());
+  EXPECT_FALSE(p->needs(w.view()).vote.has_value());
+}
+
+TEST(Zoomr, ReadsNoKeysOfAPinnedPrompt) {
+  World w(make_timeline(10, {}));
+  View view = w.view();
+  view.decoded = 4;
+  EXPECT_FALSE(policy("zoomr")->needs(view).keys.any());
+}
+
+// Two thoughts with summaries of 4 tokens, then an open thought.
+World summarised() {
+  Timeline t;
+  t.open_segment(SegmentKind::prompt, true);
+  for (int i = 0; i < 10; ++i) t.append(i);
+  t.close_segment(10);
+  for (int k = 0; k < 2; ++k) {
+    t.open_segment(SegmentKind::thought, false);
+    for (int i = 0; i < 20; ++i) t.append(i);
+    t.close_line(t.size() - 10);
+    t.close_segment(t.size());
+    t.open_segment(SegmentKind::summary, false);
+    for (int i = 0; i < 4; ++i) t.append(i);
+    t.close_segment(t.size());
+    t.pair(1 + 2 * k, 2 + 2 * k);
+  }
+  t.open_segment(SegmentKind::thought, false);
+  for (int i = 0; i < 6; ++i) t.append(i);
+  t.close_line(t.size());
+  for (int i = 0; i < 2; ++i) t.append(i);
+  return World(std::move(t));  // [10,30) t1, [30,34) s1, [34,54) t2, [54,58) s2, [58,66) open
+}
+
+TEST(Zoomr, SummariesAreTheIndexOfTheirThoughts) {
+  World w = summarised();
+  w.boundary.sentence = true;
+  const auto p = make_policy("zoomr", {.window = 8, .summaries = true});
+  const Needs needs = p->needs(w.view());
+  ASSERT_EQ(needs.vote->candidates.size(), 2U);
+  EXPECT_EQ(needs.vote->candidates[0].key, (Span{30, 34}));
+  EXPECT_EQ(needs.vote->candidates[0].details, (Span{10, 30}));
+}
+
+TEST(Zoomr, SummariesStayWhereThoughtsLeave) {
+  World w = summarised();
+  w.room = 34;
+  const auto p = make_policy("zoomr", {.window = 8, .summaries = true});
+  const Plan plan = p->plan(w.view());
+  EXPECT_TRUE(plan.resident.covers({30, 34}));
+  EXPECT_TRUE(plan.resident.covers({54, 58}));
+  EXPECT_TRUE(plan.stored.covers({10, 30}));
+}
+
+TEST(Zoomr, SummariesBeyondAQuarterLeaveOldestFirst) {
+  World w = summarised();
+  w.room = 25;  // a quarter is 6: one summary of 4
+  const auto p = make_policy("zoomr", {.window = 8, .summaries = true});
+  const Plan plan = p->plan(w.view());
+  EXPECT_TRUE(plan.resident.covers({54, 58}));
+  EXPECT_TRUE(plan.stored.covers({30, 34}));
+}
+
+TEST(SummaryOnly, DropsAThoughtOnceItsSummaryIsThere) {
+  World w = summarised();
+  w.room = 60;
+  const auto p = make_policy("summary-only", {.window = 8, .summaries = true});
+  const Plan plan = p->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {30, 34}, {54, 66}}));
+  EXPECT_TRUE(plan.stored.empty());
+}
+
+TEST(SummaryOnly, WithoutSummariesIsRefused) {
+  try {
+    (void)make_policy("summary-only", {});
+    FAIL() << "it was accepted";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::bad_input);
+    EXPECT_NE(std::string(e.what()).find("--summaries"), std::string::npos);
+  }
+}
+
+TEST(Random, StaysBetweenBoundariesAndChangesAtThem) {
+  World w = chain();
+  w.room = 60;
+  const auto p = policy("random");
+  const Plan first = p->plan(w.view());
+  w.follow(first);
+  EXPECT_EQ(p->plan(w.view()).resident, first.resident);
+  w.timeline.append(1);
+  w.residency.resident.insert({115, 116});
+  EXPECT_EQ(p->plan(w.view()).resident.minus({{115, 116}}), first.resident);
+  w.timeline.close_line(116);
+  EXPECT_NE(p->plan(w.view()).resident.minus({{110, 116}}), first.resident.minus({{110, 116}}));
+}
+
+TEST(Random, LosesNothing) {
+  World w = chain();
+  w.room = 45;
+  const Plan plan = policy("random")->plan(w.view());
+  EXPECT_EQ(plan.resident.size() + plan.stored.size(), 115);
+}
+
+TEST(Registry, AnUnknownPolicyNamesTheKnownOnes) {
+  try {
+    (void)make_policy("lru", {});
+    FAIL() << "it was accepted";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::bad_input);
+    for (const PolicyInfo& info : policies()) {
+      EXPECT_NE(std::string(e.what()).find(info.name), std::string::npos) << info.name;
+    }
+  }
+}
+
+TEST(Registry, AnUnknownSelectionIsRefused) {
+  EXPECT_THROW((void)make_policy("zoomr", {.select = "magic"}), Error);
+}
+
+// Every policy, every room: the plan breaks no invariant.
+class EveryPolicy : public ::testing::TestWithParam<std::string_view> {};
+
+TEST_P(EveryPolicy, PlansWithinTheRoom) {
+  const auto p = make_policy(GetParam(), {.window = 20, .summaries = GetParam() == "summary-only"});
+  for (Pos room = 26; room < 130; ++room) {
+    World w = chain();
+    w.room = p->bounded() ? room : 1000;
+    w.evidence.vote = vote_for({{20, 30}, {60, 70}});
+    w.follow(p->plan(w.view()));
+    ASSERT_EQ(w.broken(p->unit()), "") << "room " << room;
+  }
+}
+
+std::vector<std::string_view> names() {
+  std::vector<std::string_view> result;
+  for (const PolicyInfo& info : policies()) result.push_back(info.name);
+  return result;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryPolicy, ::testing::ValuesIn(names()));
+
+}  // namespace
+}  // namespace zoomr
