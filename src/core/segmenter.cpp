@@ -1,242 +1,351 @@
 #include "core/segmenter.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/check.h"
+#include "zoomr/error.h"
 
 namespace zoomr {
 
 namespace {
 
-constexpr std::size_t kTailBytes = 512;  // longer than any delimiter
-
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
+constexpr std::string_view kBlanksInLine = " \t\r\v\f";
+constexpr std::string_view kSentenceEnds = ".!?";
+constexpr std::string_view kClosers = "\"')]*";
+// Ideographic full stop, full-width exclamation and question mark.
+constexpr std::array<std::string_view, 3> kWideEnds = {"\u3002", "\uff01", "\uff1f"};
+// Closing quotes and brackets that follow a sentence end.
+constexpr std::array<std::string_view, 7> kWideClosers = {"\u2019", "\u201d", "\u300b", "\u300d",
+                                                          "\u300f", "\u3011", "\uff09"};
 
 bool is_only(std::string_view text, std::string_view characters) {
   return text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-// "。", "！" and "？" end a sentence without white space behind them.
-bool ends_wide_sentence(std::string_view text) {
-  return text.ends_with("\xe3\x80\x82") || text.ends_with("\xef\xbc\x81") ||
-         text.ends_with("\xef\xbc\x9f");
+// Only white space, a newline among it: it belongs to the line that it follows.
+bool is_newlines(std::string_view piece) {
+  return is_only(piece, kBlanks) && piece.find('\n') != std::string_view::npos;
+}
+
+bool ends_with_any(std::string_view text, std::span<const std::string_view> endings) {
+  return std::any_of(endings.begin(), endings.end(),
+                     [text](std::string_view ending) { return text.ends_with(ending); });
+}
+
+bool starts_with_any(std::string_view text, std::span<const std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [text](std::string_view beginning) { return text.starts_with(beginning); });
+}
+
+// The text without the quotes and brackets that close behind its last sentence.
+std::string_view without_closers(std::string_view text) {
+  while (!text.empty()) {
+    if (kClosers.find(text.back()) != std::string_view::npos) {
+      text.remove_suffix(1);
+    } else if (ends_with_any(text, kWideClosers)) {
+      text.remove_suffix(kWideClosers[0].size());  // all of them have as many bytes
+    } else {
+      break;
+    }
+  }
+  return text;
+}
+
+// Does the piece go on with what may still belong to a wide sentence end?
+bool continues_sentence_end(std::string_view piece) {
+  return kSentenceEnds.find(piece[0]) != std::string_view::npos ||
+         kClosers.find(piece[0]) != std::string_view::npos || starts_with_any(piece, kWideEnds) ||
+         starts_with_any(piece, kWideClosers);
+}
+
+bool has_open_segment(const Timeline& timeline) {
+  return !timeline.segments().empty() && !timeline.segments().back().closed;
+}
+
+// Is it cut at paragraphs and at thought_max?
+bool is_cut_into_thoughts(SegmentKind kind) {
+  return kind == SegmentKind::thought || kind == SegmentKind::answer;
+}
+
+void require(bool ok, const char* what) {
+  if (!ok) throw Error(ErrorCode::bad_input, what);
 }
 
 }  // namespace
 
-Segmenter::Segmenter(SegmenterOptions options) : options_(std::move(options)) {}
+Segmenter::Segmenter(SegmenterOptions options) : options_(std::move(options)) {
+  require(options_.line_min >= 1, "a line's least length must be at least 1 token");
+  require(options_.line_max >= options_.line_min,
+          "a line's greatest length must be at least its least length");
+  require(options_.thought_max >= 1, "a thought's greatest length must be at least 1 token");
+  require(options_.summary_max >= 1, "a summary's greatest length must be at least 1 token");
+  const Delimiters& d = options_.delimiters;
+  for (const std::string* text : {&d.think_begin, &d.summary_begin, &d.summary_end}) {
+    longest_delimiter_ = std::max(longest_delimiter_, text->size());
+  }
+  for (const std::string& text : d.think_ends) {
+    longest_delimiter_ = std::max(longest_delimiter_, text.size());
+  }
+}
 
 void Segmenter::push_prompt(Timeline& timeline, std::span<const Token> tokens,
                             std::span<const std::string> pieces) {
   check(kind_ == SegmentKind::prompt, "the prompt comes first");
+  check(tokens.size() == pieces.size(), "each token has its piece");
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    open_if_needed(timeline);
-    cut_before(timeline, pieces[i]);
-    timeline.append(tokens[i]);
-    remember(timeline.size() - 1, pieces[i]);
+    append(timeline, tokens[i], pieces[i]);
     cut_after(timeline);
   }
 }
 
 void Segmenter::end_prompt(Timeline& timeline) {
+  check(kind_ == SegmentKind::prompt, "the prompt ends once");
   end_segment(timeline);
   const bool thinks_apart = !options_.delimiters.think_begin.empty();
   kind_ = thinks_apart && !options_.starts_thinking ? SegmentKind::answer : SegmentKind::thought;
+  text_.clear();  // no delimiter begins in the prompt
+  tokens_.clear();
+  segment_text_ = 0;
 }
 
 Boundary Segmenter::push(Timeline& timeline, Token token, std::string_view piece) {
+  check(kind_ != SegmentKind::prompt, "the prompt ends before the first generated token");
   boundary_ = {};
-  cut_before(timeline, piece);
-  open_if_needed(timeline);
-  timeline.append(token);
-  remember(timeline.size() - 1, piece);
-  if (!delimit(timeline, piece.size())) cut_after(timeline);
+  append(timeline, token, piece);
+  const std::size_t n_old = text_.size() - piece.size();
+  while (const std::optional<Match> match = next_delimiter(n_old)) delimit(timeline, *match);
+  cut_after(timeline);
   return boundary_;
 }
 
 bool Segmenter::close_if_due(Timeline& timeline, std::string_view piece) {
+  if (kind_ != SegmentKind::thought || !cuts_before(timeline, piece)) return false;
+  if (timeline.segments().back().span.size() < options_.thought_max) return false;
   boundary_ = {};
-  if (kind_ == SegmentKind::thought) cut_before(timeline, piece);
-  return boundary_.thought;
+  end_segment(timeline);
+  return true;
 }
 
 void Segmenter::finish(Timeline& timeline) {
-  if (timeline.segments().empty() || timeline.segments().back().closed) return;
   if (kind_ == SegmentKind::summary) {
     ++faults_.unclosed;
-    summary_has_text_ = true;
-    end_summary(timeline);
+    end_summary(timeline, text_.size());
   } else {
     end_segment(timeline);
   }
-}
-
-void Segmenter::open_if_needed(Timeline& timeline) {
-  if (!timeline.segments().empty() && !timeline.segments().back().closed) return;
-  timeline.open_segment(kind_, kind_ == SegmentKind::prompt && options_.pin_prompt);
-  tail_.clear();
-  tail_pos_.clear();
-}
-
-void Segmenter::remember(Pos pos, std::string_view piece) {
-  if (tail_.size() > 2 * kTailBytes) {
-    const std::size_t n = tail_.size() - kTailBytes;
-    tail_.erase(0, n);
-    tail_pos_.erase(tail_pos_.begin(), tail_pos_.begin() + static_cast<std::ptrdiff_t>(n));
-  }
-  tail_ += piece;
-  tail_pos_.insert(tail_pos_.end(), piece.size(), pos);
 }
 
 Segmenter::Ending Segmenter::ending() const {
-  const std::string_view text = tail_;
-  const std::size_t last = text.find_last_not_of(" \t\r");
+  std::string_view text = std::string_view(text_).substr(segment_text_);
+  const std::size_t last = text.find_last_not_of(kBlanksInLine);
   if (last == std::string_view::npos) return Ending::none;
   if (text[last] == '\n') {
-    const std::size_t before = text.substr(0, last).find_last_not_of(" \t\r");
-    return before != std::string_view::npos && text[before] == '\n' ? Ending::paragraph
-                                                                    : Ending::newline;
+    const std::size_t before = text.substr(0, last).find_last_not_of(kBlanksInLine);
+    const bool twice = before != std::string_view::npos && text[before] == '\n';
+    return twice ? Ending::paragraph : Ending::newline;
   }
   if (last + 1 != text.size()) return Ending::none;  // blanks were written: the chance is gone
-  if (ends_wide_sentence(text)) return Ending::sentence;
-  const std::size_t mark = text.find_last_not_of("\"')]*");
-  return mark != std::string_view::npos && std::string_view(".!?").find(text[mark]) != std::string_view::npos
-             ? Ending::sentence
-             : Ending::none;
+  text = without_closers(text);
+  if (ends_with_any(text, kWideEnds)) return Ending::wide_sentence;
+  const bool ends = !text.empty() && kSentenceEnds.find(text.back()) != std::string_view::npos;
+  return ends ? Ending::sentence : Ending::none;
 }
 
-// Does the next piece show that the text in front of it ended a line?
-bool Segmenter::settles(Ending ending, std::string_view piece) const {
-  if (piece.empty() || ending == Ending::none || ending == Ending::paragraph) return false;
-  const bool newlines_only = is_only(piece, " \t\r\n") && piece.find('\n') != std::string_view::npos;
-  if (newlines_only) return false;  // it belongs to the line it follows
-  if (ending == Ending::newline) return !is_only(piece, " \t\r");
-  return is_blank(piece[0]) || ends_wide_sentence(tail_);
-}
-
-void Segmenter::cut_before(Timeline& timeline, std::string_view piece) {
-  const Span line = timeline.open_line();
-  if (timeline.segments().empty() || timeline.segments().back().closed || line.empty()) return;
-  if (line.size() < options_.line_min || !settles(ending(), piece)) return;
-  const Segment& segment = timeline.segments().back();
-  const bool long_enough = segment.span.size() >= options_.thought_max &&
-                           segment.kind != SegmentKind::prompt && segment.kind != SegmentKind::summary;
-  if (long_enough) {
-    end_segment(timeline);
-  } else {
-    timeline.close_line(timeline.size());
-    boundary_.sentence = true;
-  }
-}
-
-void Segmenter::cut_after(Timeline& timeline) {
-  const Segment& segment = timeline.segments().back();
-  if (kind_ == SegmentKind::summary) {
-    if (segment.span.size() >= options_.summary_max) {
-      ++faults_.unclosed;
-      summary_has_text_ = true;
-      end_summary(timeline);
-      return;
-    }
-  } else if (kind_ != SegmentKind::prompt && ending() == Ending::paragraph &&
-             segment.span.size() >= options_.line_min) {
-    end_segment(timeline);
-    return;
-  }
-  if (timeline.open_line().size() >= options_.line_max) {
-    timeline.close_line(timeline.size());
-    boundary_.sentence = true;
-  }
-}
-
-// The token at which the delimiter begins, when the last n_new bytes complete it; else -1.
-Pos Segmenter::match(const std::string& delimiter, std::size_t n_new) const {
-  if (delimiter.empty() || tail_.size() < delimiter.size()) return -1;
-  const std::size_t reach = n_new + delimiter.size() - 1;
-  const std::size_t from = tail_.size() > reach ? tail_.size() - reach : 0;
-  const std::size_t at = tail_.find(delimiter, from);
-  return at == std::string::npos ? -1 : tail_pos_[at];
-}
-
-// Acts on a delimiter that the last token completed; true when there was one.
-bool Segmenter::delimit(Timeline& timeline, std::size_t n_new) {
-  const Delimiters& d = options_.delimiters;
-  if (const Pos at = match(d.summary_begin, n_new); at >= 0) {
-    if (kind_ != SegmentKind::thought) {
-      ++faults_.stray;
+// Does this next piece show that what stands in front of it is a whole line?
+bool Segmenter::cuts_before(const Timeline& timeline, std::string_view piece) const {
+  if (!has_open_segment(timeline) || timeline.open_line().size() < options_.line_min) return false;
+  if (piece.empty() || is_newlines(piece)) return false;
+  switch (ending()) {
+    case Ending::none:
       return false;
-    }
-    around_summary_ = kind_;
-    begin_segment(timeline, SegmentKind::summary, at);
-    summary_has_text_ = false;
-    return true;
-  }
-  if (match(d.summary_end, n_new) >= 0) {
-    if (kind_ != SegmentKind::summary) {
-      ++faults_.stray;
-      return false;
-    }
-    const std::size_t end = tail_.rfind(d.summary_end);
-    const std::size_t begin = tail_.find(d.summary_begin);
-    const std::size_t from = begin == std::string::npos ? 0 : begin + d.summary_begin.size();
-    summary_has_text_ = end > from && !is_only(std::string_view(tail_).substr(from, end - from), " \t\r\n");
-    if (!summary_has_text_) ++faults_.empty;
-    end_summary(timeline);
-    return true;
-  }
-  if (kind_ != SegmentKind::thought || d.think_begin.empty()) {
-    const Pos at = kind_ == SegmentKind::answer ? match(d.think_begin, n_new) : -1;
-    if (at < 0) return false;
-    begin_segment(timeline, SegmentKind::thought, at);
-    return true;
-  }
-  for (const std::string& end : d.think_ends) {
-    if (match(end, n_new) < 0) continue;
-    end_segment(timeline);
-    kind_ = SegmentKind::answer;
-    return true;
+    case Ending::sentence:
+      return kBlanks.find(piece[0]) != std::string_view::npos;
+    case Ending::wide_sentence:
+      return !continues_sentence_end(piece);
+    case Ending::newline:
+    case Ending::paragraph:
+      return true;
   }
   return false;
 }
 
-// What began at position `at` is a segment of its own. A closed line never changes, so it begins
-// behind the last one; a segment that would be left empty becomes the new one.
-void Segmenter::begin_segment(Timeline& timeline, SegmentKind kind, Pos at) {
-  const Segment& open = timeline.segments().back();
-  const Pos begin = std::max(at, timeline.open_line().begin);
-  if (begin > open.span.begin) {
-    if (open.kind == SegmentKind::thought) boundary_.thought = true;
-    boundary_.sentence = true;
-    timeline.close_segment(begin);
-    timeline.open_segment(kind, false);
-  } else {
-    timeline.retype_open(kind);
+void Segmenter::append(Timeline& timeline, Token token, std::string_view piece) {
+  if (cuts_before(timeline, piece)) close_line(timeline);
+  if (!has_open_segment(timeline)) {
+    forget_text();
+    timeline.open_segment(kind_, kind_ == SegmentKind::prompt && options_.pin_prompt);
   }
+  tokens_.push_back({text_.size(), timeline.size()});
+  timeline.append(token);
+  text_ += piece;
+}
+
+// The boundaries that the token just appended settles by itself.
+void Segmenter::cut_after(Timeline& timeline) {
+  if (!has_open_segment(timeline)) return;
+  const Pos n_segment = timeline.segments().back().span.size();
+  if (kind_ == SegmentKind::summary && n_segment >= options_.summary_max) {
+    ++faults_.unclosed;
+    end_summary(timeline, text_.size());
+    return;
+  }
+  const Pos n_line = timeline.open_line().size();
+  const bool paragraph = ending() == Ending::paragraph;
+  if (paragraph && is_cut_into_thoughts(kind_) && n_segment >= options_.line_min) {
+    end_segment(timeline);
+  } else if (n_line >= options_.line_max || (paragraph && n_line >= options_.line_min)) {
+    close_line(timeline);
+  }
+}
+
+// Closes the open line, and the thought with it when that is long enough.
+void Segmenter::close_line(Timeline& timeline) {
+  const Segment& segment = timeline.segments().back();
+  if (is_cut_into_thoughts(segment.kind) && segment.span.size() >= options_.thought_max) {
+    end_segment(timeline);
+    return;
+  }
+  timeline.close_line(timeline.size());
+  boundary_.sentence = true;
+}
+
+// The delimiter that ends first, if one ends behind the first n_old bytes of the text.
+std::optional<Segmenter::Match> Segmenter::next_delimiter(std::size_t n_old) const {
+  const Delimiters& d = options_.delimiters;
+  std::optional<Match> first;
+  const auto look_for = [&](Role role, const std::string& text) {
+    if (text.empty()) return;
+    const std::size_t reach = n_old + 1 > text.size() ? n_old + 1 - text.size() : 0;
+    const std::size_t begin = text_.find(text, std::max(reach, behind_delimiter_));
+    if (begin == std::string::npos) return;
+    const std::size_t end = begin + text.size();
+    if (!first || end < first->end || (end == first->end && begin < first->begin)) {
+      first = {role, begin, end};
+    }
+  };
+  const auto look_for_ends = [&] {
+    if (!d.summary_begin.empty()) look_for(Role::summary_end, d.summary_end);
+    if (d.think_begin.empty()) return;
+    for (const std::string& text : d.think_ends) look_for(Role::think_end, text);
+  };
+  // Where one text opens and closes, it closes what is open.
+  if (kind_ == SegmentKind::summary) look_for_ends();
+  look_for(Role::summary_begin, d.summary_begin);
+  if (kind_ == SegmentKind::thought) look_for_ends();
+  look_for(Role::think_begin, d.think_begin);
+  if (kind_ == SegmentKind::answer) look_for_ends();
+  return first;
+}
+
+void Segmenter::delimit(Timeline& timeline, const Match& match) {
+  behind_delimiter_ = match.end;
+  switch (match.role) {
+    case Role::summary_begin:
+      if (kind_ == SegmentKind::thought) {
+        begin_segment(timeline, SegmentKind::summary, match);
+        summary_text_ = match.end;
+      } else {
+        ++faults_.stray;
+      }
+      break;
+    case Role::summary_end:
+      if (kind_ == SegmentKind::summary) {
+        end_summary(timeline, match.begin);
+      } else {
+        ++faults_.stray;
+      }
+      break;
+    case Role::think_begin:  // once more inside of the thinking: plain text
+      if (kind_ == SegmentKind::answer) begin_segment(timeline, SegmentKind::thought, match);
+      break;
+    case Role::think_end:
+      if (kind_ == SegmentKind::summary) {
+        ++faults_.unclosed;
+        end_summary(timeline, match.begin);
+      } else if (kind_ == SegmentKind::thought) {
+        end_segment(timeline);
+      } else {
+        ++faults_.stray;
+      }
+      kind_ = SegmentKind::answer;
+      break;
+  }
+}
+
+// What begins with the delimiter is a segment of its own. A closed line never changes, so it begins
+// behind the last one; an open segment of which nothing would be left becomes the new one.
+void Segmenter::begin_segment(Timeline& timeline, SegmentKind kind, const Match& match) {
   kind_ = kind;
-  const auto first = std::lower_bound(tail_pos_.begin(), tail_pos_.end(), begin);
-  tail_.erase(0, static_cast<std::size_t>(first - tail_pos_.begin()));
-  tail_pos_.erase(tail_pos_.begin(), first);
+  if (!has_open_segment(timeline)) return;  // the token closed it: the new one opens behind it
+  const Pos open = timeline.segments().back().span.begin;
+  const Pos line = timeline.open_line().begin;
+  const auto token =
+      std::upper_bound(tokens_.begin(), tokens_.end(), match.begin,
+                       [](std::size_t byte, const TokenText& text) { return byte < text.begin; });
+  Pos begin = std::max(std::prev(token)->pos, line);
+  const std::size_t n_before = match.begin - std::min(match.begin, segment_text_);
+  if (line == open && is_only(std::string_view(text_).substr(segment_text_, n_before), kBlanks)) {
+    begin = open;
+  }
+  if (begin <= open) {
+    timeline.retype_open(kind);
+    return;
+  }
+  if (timeline.segments().back().kind == SegmentKind::thought) boundary_.thought = true;
+  boundary_.sentence = boundary_.sentence || line < begin;
+  timeline.close_segment(begin);
+  timeline.open_segment(kind, false);
+  const auto first =
+      std::lower_bound(tokens_.begin(), tokens_.end(), begin,
+                       [](const TokenText& text, Pos pos) { return text.pos < pos; });
+  segment_text_ = first->begin;
 }
 
 void Segmenter::end_segment(Timeline& timeline) {
-  if (timeline.segments().empty() || timeline.segments().back().closed) return;
+  if (!has_open_segment(timeline)) return;
   if (timeline.segments().back().kind == SegmentKind::thought) boundary_.thought = true;
-  boundary_.sentence = true;
+  boundary_.sentence = boundary_.sentence || !timeline.open_line().empty();
   timeline.close_segment(timeline.size());
 }
 
-void Segmenter::end_summary(Timeline& timeline) {
-  end_segment(timeline);
-  const auto segments = timeline.segments();
-  const int summary = static_cast<int>(segments.size()) - 1;
-  const bool after_thought = summary > 0 && segments[static_cast<std::size_t>(summary - 1)].kind == SegmentKind::thought;
-  if (!after_thought) {
+// Closes the summary, whose text ends at text_end.
+void Segmenter::end_summary(Timeline& timeline, std::size_t text_end) {
+  kind_ = SegmentKind::thought;
+  if (!has_open_segment(
+          timeline)) {  // it began and ended behind another segment, in its last token
     ++faults_.orphan;
-  } else if (summary_has_text_) {
-    timeline.pair(summary - 1, summary);
+    return;
   }
-  kind_ = around_summary_;
+  end_segment(timeline);
+  const std::size_t n_text = text_end - std::min(text_end, summary_text_);
+  if (is_only(std::string_view(text_).substr(summary_text_, n_text), kBlanks)) {
+    ++faults_.empty;
+    return;
+  }
+  const std::size_t summary = timeline.segments().size() - 1;
+  if (summary == 0 || timeline.segments()[summary - 1].kind != SegmentKind::thought) {
+    ++faults_.orphan;
+    return;
+  }
+  timeline.pair(static_cast<int>(summary) - 1, static_cast<int>(summary));
+}
+
+// A segment opens: of the text before it only what a delimiter may begin in is kept.
+void Segmenter::forget_text() {
+  std::size_t n = text_.size() - std::min(text_.size(), longest_delimiter_);
+  if (kind_ == SegmentKind::summary) n = std::min(n, summary_text_);
+  text_.erase(0, n);
+  const auto kept = std::find_if(tokens_.begin(), tokens_.end(),
+                                 [n](const TokenText& text) { return text.begin >= n; });
+  // The first byte that is kept may lie in the middle of a token.
+  if (kept != tokens_.begin()) tokens_.erase(tokens_.begin(), std::prev(kept));
+  for (TokenText& token : tokens_) token.begin -= std::min(token.begin, n);
+  behind_delimiter_ -= std::min(behind_delimiter_, n);
+  summary_text_ -= std::min(summary_text_, n);
+  segment_text_ = text_.size();
 }
 
 }  // namespace zoomr

@@ -10,14 +10,18 @@
 //   thought  ends at a paragraph end with at least line_min tokens, at a delimiter, or at the first
 //            line end with at least thought_max tokens
 //   summary  runs from its opening to its closing delimiter, both included, at most summary_max
-//            tokens
+//            tokens; white space between its thought and its opening delimiter belongs to it
 //   answer   what the model writes outside of its thinking delimiters; cut like thoughts
 //
-// A model without thinking delimiters thinks aloud: all it writes is thoughts. Pure; one owner (the
-// session).
+// A delimiter may be spread over tokens or share one with other text: the segment that it opens
+// begins with the token in which it begins (but never inside of a closed line), the one that it
+// closes ends with the token in which it ends. White space is ASCII's. A model without thinking
+// delimiters thinks aloud: all it writes is thoughts. Pure; one owner (the session).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,13 +53,14 @@ struct SegmenterOptions {
 struct DelimiterFaults {
   int unclosed = 0;  // a summary that reached summary_max, or the end of the text
   int empty = 0;     // nothing between the delimiters: the thought stays without a summary
-  int stray = 0;     // closing without opening, or a summary's delimiter inside the answer
-  int orphan = 0;    // a summary with no thought before it
+  int stray = 0;     // closing without opening, or an opening one of a summary outside of thoughts
+  int orphan = 0;    // a summary with no thought just before it
   bool operator==(const DelimiterFaults&) const = default;
 };
 
 class Segmenter {
  public:
+  // Throws Error(bad_input) unless 1 <= line_min <= line_max and the other lengths are at least 1.
   explicit Segmenter(SegmenterOptions options);
 
   // Appends prompt tokens; lines are cut in them too, since a prompt need not be pinned.
@@ -66,6 +71,7 @@ class Segmenter {
   // Appends one generated token whose text is `piece` (may be part of a UTF-8 character, or empty).
   Boundary push(Timeline& timeline, Token token, std::string_view piece);
   // When pushing `piece` would close the open thought in front of it, closes it now; true then.
+  // Otherwise nothing changes.
   bool close_if_due(Timeline& timeline, std::string_view piece);
   // The text is over: closes the open line and segment.
   void finish(Timeline& timeline);
@@ -74,29 +80,45 @@ class Segmenter {
   [[nodiscard]] const DelimiterFaults& faults() const { return faults_; }
 
  private:
-  // What the text so far ends with, as far as it can end a line.
-  enum class Ending : std::uint8_t { none, sentence, newline, paragraph };
-  [[nodiscard]] Ending ending() const;
-  [[nodiscard]] bool settles(Ending ending, std::string_view piece) const;
-  [[nodiscard]] Pos match(const std::string& delimiter, std::size_t n_new) const;
+  // What the open segment's text ends with, as far as it can end a line: a wide sentence end
+  // ("\u3002") needs no white space behind it.
+  enum class Ending : std::uint8_t { none, sentence, wide_sentence, newline, paragraph };
+  enum class Role : std::uint8_t { think_begin, think_end, summary_begin, summary_end };
+  struct Match {  // a delimiter in text_
+    Role role = Role::think_begin;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
 
-  void open_if_needed(Timeline& timeline);
-  void cut_before(Timeline& timeline, std::string_view piece);
+  [[nodiscard]] Ending ending() const;
+  [[nodiscard]] bool cuts_before(const Timeline& timeline, std::string_view piece) const;
+  void append(Timeline& timeline, Token token, std::string_view piece);
   void cut_after(Timeline& timeline);
-  bool delimit(Timeline& timeline, std::size_t n_new);
-  void begin_segment(Timeline& timeline, SegmentKind kind, Pos at);
+  void close_line(Timeline& timeline);
+
+  [[nodiscard]] std::optional<Match> next_delimiter(std::size_t n_old) const;
+  void delimit(Timeline& timeline, const Match& match);
+  void begin_segment(Timeline& timeline, SegmentKind kind, const Match& match);
   void end_segment(Timeline& timeline);
-  void end_summary(Timeline& timeline);
-  void remember(Pos pos, std::string_view piece);
+  void end_summary(Timeline& timeline, std::size_t text_end);
+  void forget_text();
 
   SegmenterOptions options_;
+  std::size_t longest_delimiter_ = 0;  // bytes
   DelimiterFaults faults_;
   SegmentKind kind_ = SegmentKind::prompt;
-  SegmentKind around_summary_ = SegmentKind::thought;  // what a summary interrupts
-  Boundary boundary_;                                  // of the push under way
-  std::string tail_;              // the last bytes of the open segment's text
-  std::vector<Pos> tail_pos_;     // [tail_.size()] the token each byte belongs to
-  bool summary_has_text_ = false;
+  Boundary boundary_;  // of the push under way
+
+  // The text of the open segment, behind as much of what came before as a delimiter may begin in.
+  struct TokenText {
+    std::size_t begin = 0;  // in text_
+    Pos pos = 0;
+  };
+  std::string text_;
+  std::vector<TokenText> tokens_;     // of text_, ascending
+  std::size_t segment_text_ = 0;      // where in text_ the open segment begins
+  std::size_t behind_delimiter_ = 0;  // the next delimiter begins here or later
+  std::size_t summary_text_ = 0;      // of an open summary: where the opening delimiter ends
 };
 
 }  // namespace zoomr
