@@ -1,6 +1,7 @@
 #include "core/replay.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/text_hash.h"
 #include "zoomr/error.h"
@@ -15,13 +16,29 @@ std::string in_words(Span span) {
   return "[" + std::to_string(span.begin) + "," + std::to_string(span.end) + ")";
 }
 
+std::string word_of(const nlohmann::ordered_json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+// What a record says of the run, where it says it, must be what the trace shows.
+void expect(const nlohmann::ordered_json& record, const char* key, long long value) {
+  const auto it = record.find(key);
+  if (it == record.end() || (it->is_number_integer() && it->get<long long>() == value)) return;
+  wrong(std::string(key) + " is " + std::to_string(value) + ", the final record says " +
+        it->dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
 }  // namespace
 
 void Replay::apply(const TraceEvent& event) {
   if (!started_ && !std::holds_alternative<RunEvent>(event)) {
     throw Error(ErrorCode::bad_input, "a trace begins with its run");
   }
-  if (complete_) wrong("something follows the final record");
+  if (ended_) wrong("something follows the final record");
+  if (!std::holds_alternative<LineEvent>(event) && !std::holds_alternative<SegmentEvent>(event)) {
+    close_lines(size());
+  }
   std::visit([this](const auto& e) { on(e); }, event);
 }
 
@@ -29,63 +46,69 @@ void Replay::on(const RunEvent& event) {
   if (started_) wrong("a second run in one trace");
   started_ = true;
   run_ = event;
+  hides_summaries_ = word_of(event.options, "summaries") == "injected";
 }
 
-// The next tokens are sampled when all edits of a step are done: then the invariants hold.
 void Replay::on(const TokenEvent& event) {
-  if (event.pos != size()) wrong("token " + std::to_string(event.pos) + " comes out of order");
-  if (event.kind != SegmentKind::prompt && decoded_ == size()) check_invariants();
-  pieces_.push_back(event.piece);
-  if (segments_.empty() || segments_.back().closed) {
-    const Pos begin = segments_.empty() ? 0 : segments_.back().span.end;
-    segments_.push_back({.kind = event.kind, .span = {begin, begin}});
+  if (event.pos != size()) {
+    wrong("token " + std::to_string(event.pos) + " comes out of order: " + std::to_string(size()) +
+          " is next");
   }
-  segments_.back().span.end = size();
-  segments_.back().kind = event.kind;
-  const bool hidden =
-      event.kind == SegmentKind::summary && run_.options.value("summaries", "") == "injected";
-  if (event.kind != SegmentKind::prompt && !hidden) text_ += event.piece;
+  // The kind of an open segment is that of its last token; its own event has the last word.
+  if (segments().empty() || segments().back().closed) {
+    timeline_.open_segment(event.kind, false);
+  } else {
+    timeline_.retype_open(event.kind);
+  }
+  timeline_.append(event.id);
+  pieces_.push_back(event.piece);
+  kinds_.push_back(event.kind);
+  ++(event.kind == SegmentKind::prompt ? counts_.n_prompt : counts_.n_generated);
+  if (!hides(event.kind)) text_ += event.piece;
 }
 
 void Replay::on(const LineEvent& event) {
-  const Pos begin = lines_.empty() ? 0 : lines_.back().span.end;
+  const Pos begin = closed_.empty() ? timeline_.open_line().begin : closed_.back().end;
   if (event.span.begin != begin || event.span.empty() || event.span.end > size()) {
     wrong("the line " + in_words(event.span) + " does not follow the one before it");
   }
-  const int segment = segments_.empty() ? 0 : static_cast<int>(segments_.size()) - 1;
-  lines_.push_back({event.span, segment});
+  closed_.push_back(event.span);
 }
 
 void Replay::on(const SegmentEvent& event) {
-  const Pos begin = event.index == 0 ? 0 : segments_.at(static_cast<std::size_t>(event.index) - 1).span.end;
-  const auto i = static_cast<std::size_t>(event.index);
-  if (i + 1 != segments_.size() || event.span.begin != begin || event.span.end > size()) {
-    wrong("the segment " + in_words(event.span) + " does not follow the one before it");
+  const std::string what = "the segment " + in_words(event.span);
+  const auto n_segments = static_cast<int>(segments().size());
+  const bool is_open = n_segments > 0 && !segments().back().closed;
+  if (!is_open || event.index != n_segments - 1 ||
+      event.span.begin != segments().back().span.begin || event.span.empty() ||
+      event.span.end > size()) {
+    wrong(what + " does not follow the one before it");
   }
-  segments_[i] = {event.kind, event.span, true, event.pinned, event.partner};
-  if (event.partner >= 0 && event.partner < event.index) {
-    segments_[static_cast<std::size_t>(event.partner)].partner = event.index;
-  }
-  for (auto line = lines_.rbegin(); line != lines_.rend() && line->span.begin >= event.span.begin; ++line) {
-    line->segment = event.index;
+  close_lines(event.span.end);
+  if (timeline_.open_line().begin != event.span.end) wrong(what + " does not end with a line");
+  timeline_.retype_open(event.kind, event.pinned);
+  timeline_.close_segment(event.span.end);
+  if (event.kind == SegmentKind::summary && event.partner >= 0) {
+    if (event.partner >= event.index ||
+        segments()[static_cast<std::size_t>(event.partner)].kind != SegmentKind::thought) {
+      wrong(what + " sums up what is no thought");
+    }
+    timeline_.pair(event.partner, event.index);
   }
   // Tokens behind its end are the next segment's.
-  if (event.span.end < size()) {
-    segments_.push_back({.kind = event.kind, .span = {event.span.end, size()}});
-  }
+  if (event.span.end < size()) timeline_.open_segment(kinds_.back(), false);
 }
 
+// The edits of a step are done when the next one decodes: then the invariants hold.
 void Replay::on(const DecodeEvent& event) {
   if (event.span.begin != decoded_ || event.span.empty() || event.span.end > size()) {
-    wrong("the decode of " + in_words(event.span) + " does not go on at " + std::to_string(decoded_));
+    wrong("the decode of " + in_words(event.span) + " does not go on at " +
+          std::to_string(decoded_));
   }
+  check_invariants(event.span.size());
   residency_.resident.insert(event.span);
   decoded_ = event.span.end;
   counts_.peak_resident = std::max(counts_.peak_resident, residency_.resident.size());
-  if (run_.budget > 0 && residency_.resident.size() > run_.budget) {
-    wrong(std::to_string(residency_.resident.size()) + " resident tokens exceed the budget of " +
-          std::to_string(run_.budget));
-  }
 }
 
 void Replay::on(const VoteEvent& event) {
@@ -94,33 +117,44 @@ void Replay::on(const VoteEvent& event) {
 }
 
 void Replay::on(const EditEvent& event) {
+  const std::string span = in_words(event.span);
+  if (event.span.empty() || event.span.end > decoded_) {
+    wrong("an edit of " + span + ", where [0," + std::to_string(decoded_) + ") is decoded");
+  }
   if (!event.ok) {
     ++counts_.failed_edits;
     return;
   }
   ++counts_.edits;
   counts_.bytes_moved += event.bytes;
-  const std::string span = in_words(event.span);
+  SpanSet& resident = residency_.resident;
+  SpanSet& stored = residency_.stored;
   switch (event.kind) {
     case EditKind::out:
-      if (!residency_.resident.covers(event.span)) wrong(span + " goes out but is not resident");
-      residency_.resident.erase(event.span);
-      residency_.stored.insert(event.span);
+      if (!resident.covers(event.span)) wrong(span + " goes out but is not resident");
+      resident.erase(event.span);
+      stored.insert(event.span);
+      ++counts_.zoom_outs;
       break;
     case EditKind::in:
-      if (!residency_.stored.covers(event.span)) wrong(span + " comes in but is not stored");
-      residency_.stored.erase(event.span);
-      residency_.resident.insert(event.span);
-      break;
-    case EditKind::drop:
-      if (!residency_.resident.covers(event.span) && !residency_.stored.covers(event.span)) {
-        wrong(span + " is dropped but not held");
+      if (!stored.covers(event.span)) wrong(span + " comes in but is not stored");
+      stored.erase(event.span);
+      resident.insert(event.span);
+      ++counts_.zoom_ins;
+      if (resident.size() > budget()) {
+        wrong(span + " comes in beyond the budget of " + std::to_string(run_.budget));
       }
-      residency_.resident.erase(event.span);
-      residency_.stored.erase(event.span);
       break;
+    case EditKind::drop: {
+      SpanSet held = resident;
+      held.insert(stored);
+      if (!held.covers(event.span)) wrong(span + " is dropped but is not held");
+      resident.erase(event.span);
+      stored.erase(event.span);
+      break;
+    }
     case EditKind::compact:
-      if (!residency_.resident.covers(event.span)) wrong(span + " is compacted but not resident");
+      if (!resident.covers(event.span)) wrong(span + " is compacted but is not resident");
       break;
   }
 }
@@ -128,51 +162,63 @@ void Replay::on(const EditEvent& event) {
 void Replay::on(const NoteEvent& event) { notes_.push_back(event.text); }
 
 void Replay::on(const FinalEvent& event) {
-  complete_ = true;
-  // A run that failed may have ended in the middle of a step.
-  if (event.record.value("finish_reason", "") != "error") check_invariants();
-  const std::string hash = event.record.value("text_hash", "");
-  if (hash != text_hash(text_)) {
-    wrong("the text's hash is " + text_hash(text_) + ", the final record says " + hash);
+  ended_ = true;
+  const auto& record = event.record;
+  // A run that failed may have ended in the middle of a step; any other could have gone on.
+  if (word_of(record, "finish_reason") != "error") check_invariants(1);
+  const std::string hash = text_hash(text_);
+  if (word_of(record, "text_hash") != hash) {
+    wrong("the text's hash is " + hash + ", the final record says '" +
+          word_of(record, "text_hash") + "'");
   }
-  const auto same = [&event](const char* key, long long value) {
-    if (event.record.contains(key) && event.record[key].get<long long>() != value) {
-      wrong(std::string(key) + " is " + std::to_string(value) + ", the final record says " +
-            event.record[key].dump());
-    }
-  };
-  same("peak_resident_tokens", counts_.peak_resident);
-  same("stored_tokens", residency_.stored.size());
-  same("bytes_moved", static_cast<long long>(counts_.bytes_moved));
+  expect(record, "n_prompt", counts_.n_prompt);
+  expect(record, "n_generated", counts_.n_generated);
+  expect(record, "peak_resident_tokens", counts_.peak_resident);
+  expect(record, "stored_tokens", residency_.stored.size());
+  expect(record, "zoom_ins", counts_.zoom_ins);
+  expect(record, "zoom_outs", counts_.zoom_outs);
+  expect(record, "votes", counts_.votes);
+  expect(record, "bytes_moved", static_cast<long long>(counts_.bytes_moved));
+  complete_ = true;
 }
 
-void Replay::check_invariants() const {
-  if (decoded_ == 0) return;
-  if (!residency_.resident.contains(decoded_ - 1)) {
-    wrong("the newest position " + std::to_string(decoded_ - 1) + " is not resident");
+// Puts the lines that end at `end` or before into the timeline.
+void Replay::close_lines(Pos end) {
+  while (!closed_.empty() && closed_.front().end <= end) {
+    timeline_.close_line(closed_.front().end);
+    closed_.pop_front();
   }
-  for (const Segment& segment : segments_) {
-    const Span span{segment.span.begin, std::min(segment.span.end, decoded_)};
-    if (segment.pinned && !residency_.resident.covers(span)) wrong("a pinned segment is not resident");
-  }
-  if (run_.budget > 0 && residency_.resident.size() + 1 > run_.budget) {
-    wrong(std::to_string(residency_.resident.size()) +
-          " resident tokens leave no room in the budget of " + std::to_string(run_.budget));
-  }
-  for (const Span span : residency_.stored.spans()) {
-    const auto starts = [](const Line& line, Pos pos) { return line.span.begin < pos; };
-    const auto first = std::lower_bound(lines_.begin(), lines_.end(), span.begin, starts);
-    const auto last = std::lower_bound(lines_.begin(), lines_.end(), span.end, starts);
-    const bool begins = first != lines_.end() && first->span.begin == span.begin;
-    const bool ends = last == lines_.end() ? lines_.back().span.end == span.end
-                                           : last->span.begin == span.end;
-    if (!begins || !ends) wrong("the stored " + in_words(span) + " is not made of whole lines");
-  }
+}
+
+void Replay::check_invariants(Pos n_next) const {
+  const std::string broken = broken_invariant(
+      residency_, timeline_,
+      {.decoded = decoded_, .budget = budget(), .n_next = n_next, .unit = run_.unit});
+  if (!broken.empty()) wrong(broken);
+}
+
+Pos Replay::budget() const {
+  constexpr Pos kUnbounded = std::numeric_limits<Pos>::max();
+  return run_.budget > 0 ? run_.budget : kUnbounded;
+}
+
+// Is a token of this kind no part of the text? The prompt is not, nor are summaries that the engine
+// asked for.
+bool Replay::hides(SegmentKind kind) const {
+  if (kind == SegmentKind::prompt) return true;
+  return kind == SegmentKind::summary && hides_summaries_;
+}
+
+SpanSet Replay::dropped() const {
+  SpanSet gone{{0, decoded_}};
+  gone.erase(residency_.resident);
+  gone.erase(residency_.stored);
+  return gone;
 }
 
 std::string Replay::text(Span span) const {
   std::string text;
-  for (Pos pos = span.begin; pos < std::min(span.end, size()); ++pos) {
+  for (Pos pos = std::max(span.begin, 0); pos < std::min(span.end, size()); ++pos) {
     text += pieces_[static_cast<std::size_t>(pos)];
   }
   return text;

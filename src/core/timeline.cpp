@@ -58,9 +58,10 @@ void Timeline::close_segment(Pos end) {
   segments_.back().closed = true;
 }
 
-void Timeline::retype_open(SegmentKind kind) {
+void Timeline::retype_open(SegmentKind kind, bool pinned) {
   check(!segments_.empty() && !segments_.back().closed, "a segment to retype is open");
   segments_.back().kind = kind;
+  segments_.back().pinned = pinned;
 }
 
 void Timeline::pair(int thought, int summary) {

@@ -56,7 +56,8 @@ class Timeline {
   void close_line(Pos end);                          // REQUIRES: open_line().begin < end <= size()
   void close_segment(Pos end);  // closes the open line at end too; later tokens: reopened by
                                 // open_segment, which takes everything behind end
-  void retype_open(SegmentKind kind);                  // REQUIRES: the last segment is open
+  // REQUIRES: the last segment is open.
+  void retype_open(SegmentKind kind, bool pinned = false);
   void pair(int thought, int summary);  // REQUIRES: a thought and a summary
 
  private:
