@@ -9,6 +9,7 @@ bool LoopGuard::push(std::string_view piece) {
     if (c == '\n') {
       looped |= end_line();
     } else {
+      if (n_tokens_ == 0) n_tokens_ = 1;  // of the line that this token goes on with
       line_ += c;
     }
   }

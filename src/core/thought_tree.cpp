@@ -139,6 +139,9 @@ std::string first_text(const Replay& replay, Span segment) {
 }
 
 std::string mark_of(const Shares& shares, const TreeStyle& style) {
+  if (shares[resident] + shares[waiting] + shares[stored] == 0) {
+    return style.ascii ? "x " : "\u00d7 ";  // gone for good
+  }
   if (shares[resident] + shares[waiting] > 0) return style.ascii ? "- " : "\u25be ";  // unfolded
   return style.ascii ? "+ " : "\u25b8 ";                                              // folded
 }
