@@ -115,8 +115,12 @@ Boundary Segmenter::push(Timeline& timeline, Token token, std::string_view piece
   check(kind_ != SegmentKind::prompt, "the prompt ends before the first generated token");
   boundary_ = {};
   append(timeline, token, piece);
-  const std::size_t n_old = text_.size() - piece.size();
-  while (const std::optional<Match> match = next_delimiter(n_old)) delimit(timeline, *match);
+  std::size_t n_seen = text_.size() - piece.size();
+  while (const std::optional<Match> match = next_delimiter(n_seen)) {
+    // What did nothing is plain text: the next one may begin in it.
+    if (delimit(timeline, *match)) behind_delimiter_ = match->end;
+    n_seen = match->end;
+  }
   cut_after(timeline);
   return boundary_;
 }
@@ -212,13 +216,13 @@ void Segmenter::close_line(Timeline& timeline) {
   boundary_.sentence = true;
 }
 
-// The delimiter that ends first, if one ends behind the first n_old bytes of the text.
-std::optional<Segmenter::Match> Segmenter::next_delimiter(std::size_t n_old) const {
+// The delimiter that ends first, if one ends behind the first n_seen bytes of the text.
+std::optional<Segmenter::Match> Segmenter::next_delimiter(std::size_t n_seen) const {
   const Delimiters& d = options_.delimiters;
   std::optional<Match> first;
   const auto look_for = [&](Role role, const std::string& text) {
     if (text.empty()) return;
-    const std::size_t reach = n_old + 1 > text.size() ? n_old + 1 - text.size() : 0;
+    const std::size_t reach = n_seen + 1 > text.size() ? n_seen + 1 - text.size() : 0;
     const std::size_t begin = text_.find(text, std::max(reach, behind_delimiter_));
     if (begin == std::string::npos) return;
     const std::size_t end = begin + text.size();
@@ -240,39 +244,35 @@ std::optional<Segmenter::Match> Segmenter::next_delimiter(std::size_t n_old) con
   return first;
 }
 
-void Segmenter::delimit(Timeline& timeline, const Match& match) {
-  behind_delimiter_ = match.end;
+// Acts on a delimiter; false when it is plain text here.
+bool Segmenter::delimit(Timeline& timeline, const Match& match) {
   switch (match.role) {
     case Role::summary_begin:
-      if (kind_ == SegmentKind::thought) {
-        begin_segment(timeline, SegmentKind::summary, match);
-        summary_text_ = match.end;
-      } else {
-        ++faults_.stray;
-      }
-      break;
+      if (kind_ != SegmentKind::thought) break;
+      begin_segment(timeline, SegmentKind::summary, match);
+      summary_text_ = match.end;
+      return true;
     case Role::summary_end:
-      if (kind_ == SegmentKind::summary) {
-        end_summary(timeline, match.begin);
-      } else {
-        ++faults_.stray;
-      }
-      break;
-    case Role::think_begin:  // once more inside of the thinking: plain text
-      if (kind_ == SegmentKind::answer) begin_segment(timeline, SegmentKind::thought, match);
-      break;
+      if (kind_ != SegmentKind::summary) break;
+      end_summary(timeline, match.begin);
+      return true;
+    case Role::think_begin:
+      if (kind_ != SegmentKind::answer) return false;  // once more inside of the thinking
+      begin_segment(timeline, SegmentKind::thought, match);
+      return true;
     case Role::think_end:
+      if (kind_ == SegmentKind::answer) break;
       if (kind_ == SegmentKind::summary) {
         ++faults_.unclosed;
         end_summary(timeline, match.begin);
-      } else if (kind_ == SegmentKind::thought) {
-        end_segment(timeline);
       } else {
-        ++faults_.stray;
+        end_segment(timeline);
       }
       kind_ = SegmentKind::answer;
-      break;
+      return true;
   }
+  ++faults_.stray;
+  return false;
 }
 
 // What begins with the delimiter is a segment of its own. A closed line never changes, so it begins

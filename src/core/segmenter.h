@@ -96,8 +96,8 @@ class Segmenter {
   void cut_after(Timeline& timeline);
   void close_line(Timeline& timeline);
 
-  [[nodiscard]] std::optional<Match> next_delimiter(std::size_t n_old) const;
-  void delimit(Timeline& timeline, const Match& match);
+  [[nodiscard]] std::optional<Match> next_delimiter(std::size_t n_seen) const;
+  bool delimit(Timeline& timeline, const Match& match);
   void begin_segment(Timeline& timeline, SegmentKind kind, const Match& match);
   void end_segment(Timeline& timeline);
   void end_summary(Timeline& timeline, std::size_t text_end);
