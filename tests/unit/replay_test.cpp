@@ -194,6 +194,11 @@ INSTANTIATE_TEST_SUITE_P(
                     insert_before<EditEvent>(e, 3, edit(EditKind::drop, {8, 12}));
                   },
                   "not held"},
+        Tampering{"an_in_before_the_drop_that_makes_its_room",
+                  [](Events& e) {
+                    insert_before<EditEvent>(e, 3, edit(EditKind::in, {4, 8}));
+                  },
+                  "beyond the budget"},
         Tampering{"an_edit_beyond_what_is_decoded",
                   [](Events& e) {
                     find<EditEvent>(e).span = {4, 20};

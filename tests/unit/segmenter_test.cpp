@@ -517,6 +517,30 @@ TEST(Segmenter, ATokenMayEndOneSummaryAndBeginAnother) {
   EXPECT_EQ(c.faults, DelimiterFaults{.orphan = 1});
 }
 
+TEST(Segmenter, ASummarysTextMayBeginInTheTokenThatEndedAnother) {
+  const Cut c = cut({"a", " b", "<s>", "x", "</s><s>y        ", "</s>"}, with_summaries());
+  EXPECT_EQ(c.faults, DelimiterFaults{.orphan = 1});  // and not empty
+}
+
+TEST(Segmenter, ADelimiterIsUsedUp) {
+  SegmenterOptions options = with_summaries();
+  options.delimiters.summary_begin = options.delimiters.summary_end = "***";
+  const Cut c = cut({"a", " b", "*", "*", "*", "*", "x", "***"}, options);
+  EXPECT_EQ(c.segments(), (Pieces{"thought:a b", "summary:****x***"}));
+}
+
+TEST(Segmenter, TheLongerOfTwoDelimitersCounts) {
+  SegmenterOptions options = with_summaries();
+  options.delimiters.summary_begin = "summary:";
+  options.delimiters.summary_end = "end summary:";
+  const Cut stray = cut({"a", " b", "end ", "summary:", "c"}, options);
+  EXPECT_EQ(stray.faults, DelimiterFaults{.stray = 1});
+  EXPECT_EQ(stray.segments(), (Pieces{"thought:a bend summary:c"}));
+  const Cut pair = cut({"a", " b", "summary:", "x ", "end ", "summary:", "c"}, options);
+  EXPECT_EQ(pair.segments(),
+            (Pieces{"thought:a b", "summary:summary:x end summary:", "thought:c"}));
+}
+
 TEST(Segmenter, ATextOfOneTokenIsOneSegment) {
   const Cut c = cut({"first<s>one</s>then<s>two</s>last"}, with_summaries());
   EXPECT_EQ(c.timeline.segments().size(), 1U);

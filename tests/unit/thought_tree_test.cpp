@@ -62,6 +62,15 @@ TEST(ThoughtTree, ShowsLinesUnderTheirSegment) {
   EXPECT_NE(rows[5].find("summary"), std::string::npos);
 }
 
+TEST(ThoughtTree, ASegmentIsToldByItsFirstLineThatSaysAnything) {
+  Events events = recorded_run();
+  for (std::size_t i = 4; i < 8; ++i) find<TokenEvent>(events, i).piece = "\n";
+  events.pop_back();  // the hash is another now
+  EXPECT_TRUE(thought_tree(replay(events), kAscii).at(1).ends_with("\"That is 3.\""));
+  for (std::size_t i = 8; i < 12; ++i) find<TokenEvent>(events, i).piece = " ";
+  EXPECT_TRUE(thought_tree(replay(events), kAscii).at(1).ends_with(" 0 /   8"));
+}
+
 TEST(ThoughtTree, MarksWhatIsGoneForGood) {
   const Rows rows = thought_tree(with_shares(0, 9, 9), kAscii);
   EXPECT_TRUE(rows.at(0).starts_with("x thought 1"));
