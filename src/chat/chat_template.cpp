@@ -7,6 +7,7 @@
 // llama.cpp's common library; its own headers, found through the target llama-common.
 #include "chat.h"
 #include "json-schema-to-grammar.h"
+#include "log.h"
 
 namespace zoomr {
 
@@ -27,6 +28,7 @@ struct ChatTemplate::Impl {
 
 ChatTemplate::ChatTemplate(const llama_model* model, const std::string& text)
     : impl_(std::make_unique<Impl>()) {
+  common_log_set_verbosity_thold(-1);  // what goes wrong is told once, by the error
   try {
     impl_->templates = common_chat_templates_init(model, text);
   } catch (const std::exception& e) {

@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"a_line_that_jumps", [](Events& e) { find<LineEvent>(e, 1).span = {5, 8}; }, "does not follow"},
         Tampering{"swapped_tokens", [](Events& e) { find<TokenEvent>(e, 6).pos = 7; }, "out of order"},
         Tampering{"no_run", [](Events& e) { erase<RunEvent>(e, 0); }, "begins with its run"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 TEST(Replay, AFailedEditChangesNothing) {
   Events events = good_run();

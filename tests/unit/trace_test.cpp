@@ -54,7 +54,7 @@ TEST_P(EveryEvent, WithoutARequiredKeyIsRefused) {
   EXPECT_THROW((void)from_json_line(event.dump()), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 9), [](const auto& info) { return kinds()[info.param]; });
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 9), [](const auto& test) { return kinds()[test.param]; });
 
 TEST(Trace, KeepsPiecesThatAreNotUtf8) {
   std::mt19937 random(3);
