@@ -6,7 +6,8 @@ zoomr_tests(model_tests model
     model/model_test.cpp
     model/run_test.cpp
     model/sampler_test.cpp
-  LIBRARIES zoomr_cli)
+  LIBRARIES zoomr_cli
+  PROPERTIES RUN_SERIAL TRUE)  # two at once would share the cores, and crawl
 
 # Each method of the Python files is a test of its own.
 function(zoomr_python_tests file label)
@@ -19,7 +20,7 @@ function(zoomr_python_tests file label)
   string(REPLACE "\n" ";" names "${names}")
   foreach(name IN LISTS names)
     add_test(NAME ${label}.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${name})
-    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 600
+    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 600 RUN_SERIAL TRUE
       ENVIRONMENT "ZOOMR=$<TARGET_FILE:zoomr_program>;ZOOMR_ROOT=${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()
@@ -27,9 +28,9 @@ endfunction()
 zoomr_python_tests(cli/test_run.py cli)
 zoomr_python_tests(cli/test_errors.py cli)
 zoomr_python_tests(cli/test_tools.py cli)
-#zoomr_python_tests(cli/test_readme.py cli)
-#zoomr_python_tests(script/test_scripts.py cli)
-#zoomr_python_tests(script/test_chain.py unit)
+zoomr_python_tests(cli/test_readme.py cli)
+zoomr_python_tests(script/test_scripts.py cli)
+zoomr_python_tests(script/test_chain.py unit)
 
 add_test(NAME style.clang-format COMMAND ${PROJECT_SOURCE_DIR}/script/style format)
 add_test(NAME style.clang-tidy COMMAND ${PROJECT_SOURCE_DIR}/script/style tidy)
@@ -42,5 +43,5 @@ foreach(name unit_tests engine_tests)
 endforeach()
 
 # The installed tree, used by another project as its README says.
-#add_test(NAME install.example COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run ${PROJECT_BINARY_DIR})
-#set_tests_properties(install.example PROPERTIES LABELS cli TIMEOUT 900)
+add_test(NAME install.example COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run ${PROJECT_BINARY_DIR})
+set_tests_properties(install.example PROPERTIES LABELS cli TIMEOUT 900)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "llama/model.h"
+#include "zoomr/chat.h"
 #include "zoomr/error.h"
 
 // llama.cpp's common library; its own headers, found through the target llama-common.
@@ -88,6 +90,21 @@ ChatTemplate::Reply ChatTemplate::parse(const std::string& text, const Rendered&
   } catch (const std::exception&) {
     return {text, ""};  // a reply that its own format cannot read is plain text
   }
+}
+
+Prompt as_prompt(const ChatTemplate::Rendered& rendered) {
+  return {.text = rendered.prompt,
+          .add_special = rendered.add_special,
+          .think_begin = rendered.think_begin,
+          .think_ends = rendered.think_ends,
+          .starts_thinking = rendered.starts_thinking};
+}
+
+Prompt chat_prompt(const Model& model, const std::string& message, const std::string& system) {
+  std::vector<ChatTemplate::Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", message});
+  return as_prompt(ChatTemplate(model.impl().get(), "").apply(messages, {}));
 }
 
 std::string json_schema_to_grammar(const std::string& schema) {

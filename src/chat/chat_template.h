@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "zoomr/zoomr.h"
+
 struct llama_model;
 
 namespace zoomr {
@@ -58,6 +60,9 @@ class ChatTemplate {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// What a run takes.
+[[nodiscard]] Prompt as_prompt(const ChatTemplate::Rendered& rendered);
 
 // GBNF of a JSON schema. Throws Error(bad_input) when it is not JSON or not a schema.
 [[nodiscard]] std::string json_schema_to_grammar(const std::string& schema);

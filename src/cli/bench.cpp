@@ -90,7 +90,7 @@ std::vector<Token> text_of(const LlamaModel& model, int n_tokens) {
 
 RunOptions run_options(const PolicySpec& spec, const Test& test, int n_first, int n_taught) {
   RunOptions o = spec.options;
-  o.n_ctx = n_first + n_taught + test.n_gen;
+  o.n_ctx = n_first + n_taught + std::max(1, test.n_gen);
   o.n_predict = n_taught + test.n_gen;
   o.loop_guard = false;
   o.allow_extrapolation = true;  // a depth is asked for by the user

@@ -64,6 +64,7 @@ void Engine::step(std::span<Session* const> sessions) {
     session.sample(slice.logits_row < 0 ? std::span<const float>{} : kv_.logits(slice.logits_row));
   }
   compact(sessions);
+  store_.prepare();
 }
 
 Engine::Step Engine::gather(std::span<Session* const> sessions) const {

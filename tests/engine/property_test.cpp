@@ -112,6 +112,22 @@ TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
   expect_sound(kv, thinker);
 }
 
+// A prompt that is not pinned is cut into lines, and leaves like any others.
+TEST_P(EveryPolicy, AnUnpinnedPromptMayLeave) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 160});
+  MemoryStore store;
+  Engine engine(kv, store);
+  Scene s = scene();
+  s.pin_prompt = false;
+  s.n_prompt = 80;
+  s.budget = 160;
+  Thinker thinker(s);
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  EXPECT_EQ(thinker.session->finish_reason(), Finish::length);
+  expect_sound(kv, thinker);
+}
+
 // A failure at every call site, at every call: the run ends or goes on, but nothing is lost.
 TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
   using Site = FakeKv::Site;

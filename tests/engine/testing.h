@@ -84,6 +84,7 @@ struct Scene {
   int n_predict = 300;
   int n_prompt = 12;
   int forced_chunk = 1;
+  bool pin_prompt = true;
   bool loop_guard = false;
   SummaryMode summaries = SummaryMode::none;
   std::function<Token()> next = random_words(1);
@@ -102,7 +103,7 @@ struct Thinker {
                      .loop_guard = scene.loop_guard,
                      .seed = 5,
                      .summaries = scene.summaries,
-                     .segmenter = {.line_min = 3, .line_max = 12, .thought_max = 60, .summary_max = 20, .delimiters = {.summary_begin = "<s>", .summary_end = "</s>"}}};
+                     .segmenter = {.line_min = 3, .line_max = 12, .thought_max = 60, .summary_max = 20, .pin_prompt = scene.pin_prompt, .delimiters = {.summary_begin = "<s>", .summary_end = "</s>"}}};
     recorder.write(RunEvent{.zoomr = "t", .llama = "t", .model = "fake", .policy = scene.policy, .budget = policy->bounded() ? scene.budget : 0, .unit = policy->unit(), .n_ctx = 0, .options = {{"summaries", std::string(to_string(scene.summaries))}}});
     auto s = std::make_unique<FunctionSampler>(scene.next);
     sampler = s.get();
