@@ -28,7 +28,7 @@ class Writer:
 
     def __init__(self, path, architecture, n_layer, n_ctx, n_head_kv=N_HEAD_KV):
         self.gguf = gguf.GGUFWriter(path, architecture)
-        self.gguf.add_name("tiny " + architecture)
+        self.gguf.add_name("tiny")  # by some names libllama changes the vocabulary
         self.gguf.add_block_count(n_layer)
         self.gguf.add_context_length(n_ctx)
         self.gguf.add_embedding_length(N_EMBD)
@@ -200,8 +200,9 @@ def main(args):
     os.makedirs(args[0], exist_ok=True)
     for name in args[1:] or MAKERS:
         path = os.path.join(args[0], name + ".gguf")
-        MAKERS[name](path + ".part")
-        os.replace(path + ".part", path)  # another test may be making the same file
+        part = f"{path}.{os.getpid()}"
+        MAKERS[name](part)
+        os.replace(part, path)  # another test may be making the same file
 
 
 if __name__ == "__main__":
