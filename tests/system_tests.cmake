@@ -4,6 +4,7 @@ zoomr_tests(model_tests model
   SOURCES
     model/exactness_test.cpp
     model/model_test.cpp
+    model/rope_test.cpp
     model/run_test.cpp
     model/sampler_test.cpp
   LIBRARIES zoomr_cli

@@ -26,6 +26,7 @@ bool scales_rope(const ContextOptions& context) {
 // The most positions of the run. The trained length ends it unless the user says otherwise.
 Pos most_positions(const LlamaModel& model, const RunOptions& options) {
   const Pos asked = options.n_ctx > 0 ? options.n_ctx : kUnlimited;
+  if (model.has_learned_positions()) return std::min(asked, static_cast<Pos>(model.n_ctx_train()));
   if (options.allow_extrapolation || scales_rope(options.context)) return asked;
   return std::min(asked, static_cast<Pos>(model.n_ctx_train()));
 }

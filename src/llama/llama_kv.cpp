@@ -89,6 +89,7 @@ void LlamaKv::make_context(const LlamaKvOptions& options) {
             n_sessions_ < static_cast<int>(llama_max_parallel_sequences()),
         "a context needs cells and sequence ids");
   llama_context_params params = make_context_params(options.context);
+  if (params.yarn_orig_ctx == 0) params.yarn_orig_ctx = static_cast<uint32_t>(model_.yarn_orig_ctx());
   params.n_ctx = static_cast<uint32_t>(padded(options.n_cells));
   params.n_batch = std::min(params.n_batch, params.n_ctx);
   params.n_ubatch = std::min(params.n_ubatch, params.n_batch);

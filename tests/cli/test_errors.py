@@ -1,6 +1,7 @@
 """Bad input: one clear line and exit code 2; a failed run: exit code 1."""
 
 import os
+import subprocess
 import sys
 import unittest
 
@@ -29,7 +30,6 @@ class Files(Case):
         self.refused("run", "-m", self.write("x.gguf", ""), *HI, says="is not a GGUF file")
 
     def test_truncated_in_its_weights(self):
-        import subprocess
         folder = subprocess.run([os.path.join(os.environ["ZOOMR_ROOT"], "script/models"), "--dir"], capture_output=True, text=True).stdout.strip()
         with open(os.path.join(folder, "SmolLM2-135M-Instruct.Q4_1.gguf"), "rb") as file:
             cut = self.write("cut.gguf", file.read(20_000_000))
@@ -61,14 +61,17 @@ class Models(Case):
     def test_deepseek4(self):
         self.refuse("deepseek4", "deepseek4")
 
-    def test_longrope(self):
-        self.refuse("LongRoPE", "phi3", tensors=("rope_factors_long.weight", "rope_factors_short.weight"))
+    def test_longrope_that_cannot_be_pinned(self):
+        self.refuse("LongRoPE", "mistral3", tensors=("rope_factors_long.weight", "rope_factors_short.weight"))
 
     def test_an_adapter_as_model(self):
         self.refused("run", "-m", tiny.adapter(self.path("a.gguf")), *HI, says="--lora")
 
     def test_what_llama_cpp_does_not_know(self):
-        self.refuse("cannot be loaded", "no-such-architecture")
+        self.refuse(["cannot be loaded", "unknown model architecture: 'no-such-architecture'"], "no-such-architecture")
+
+    def test_what_lacks_its_numbers(self):
+        self.refuse(["cannot be loaded", "key not found in model: llama.attention.layer_norm_rms_epsilon"], "llama")
 
 
 class Adapters(Case):
@@ -84,6 +87,11 @@ class Adapters(Case):
 
     def test_of_a_tensor_that_is_not_there(self):
         self.refuse("has no", tensor="blk.99.attn_q.weight")
+
+    def test_with_half_a_pair(self):
+        tiny_models = os.path.join(os.environ["ZOOMR_ROOT"], "tests", "models", "make_tiny.py")
+        subprocess.run([sys.executable, tiny_models, self.folder, "llama", "lora-unpaired"], check=True)
+        self.refused("run", "-m", self.path("llama.gguf"), "--lora", self.path("lora-unpaired.gguf"), *HI, says=["does not fit", "half of its pair"])
 
     def test_whose_alpha_would_abort(self):
         self.refuse("alpha", alpha_type="u32")

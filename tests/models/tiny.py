@@ -3,7 +3,8 @@
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.environ["ZOOMR_ROOT"], "out-python"))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "out-python"))
 
 import gguf  # noqa: E402  (PyPI's, in out-python/)
 import numpy as np  # noqa: E402
