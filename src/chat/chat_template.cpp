@@ -65,8 +65,8 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
     rendered.prompt = params.prompt;
     rendered.think_begin = params.thinking_start_tag;
     rendered.think_ends = params.thinking_end_tags;
-    rendered.starts_thinking =
-        !params.thinking_start_tag.empty() && ends_with_blank(params.prompt, params.thinking_start_tag);
+    rendered.starts_thinking = !params.thinking_start_tag.empty() &&
+                               ends_with_blank(params.prompt, params.thinking_start_tag);
     rendered.stops = params.additional_stops;
     rendered.parser = params.parser;
     rendered.generation_prompt = params.generation_prompt;

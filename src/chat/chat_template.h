@@ -27,10 +27,10 @@ class ChatTemplate {
   };
   struct Rendered {
     std::string prompt;
-    bool add_special = true;   // tokenise with the beginning-of-sequence token
-    std::string think_begin;   // "" : the template knows no thinking
+    bool add_special = true;  // tokenise with the beginning-of-sequence token
+    std::string think_begin;  // "" : the template knows no thinking
     std::vector<std::string> think_ends;
-    bool starts_thinking = false;  // the prompt ends inside the model's thinking
+    bool starts_thinking = false;    // the prompt ends inside the model's thinking
     std::vector<std::string> stops;  // texts that end the reply beside the vocabulary's ends
     // What parse() needs to read the reply.
     std::string parser;

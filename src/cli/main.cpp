@@ -54,12 +54,13 @@ CLI::App* add_run(CLI::App& app, zoomr::RunCommand& c, LogOptions& log) {
   run->add_option("-f,--file", c.prompt_file, "File of the prompt")->group("Prompt");
   run->add_option("--system-prompt", c.system, "System message (-sys)")->group("Prompt");
   run->add_option("--system-prompt-file", c.system_file, "Its file (-sysf)")->group("Prompt");
-  run->add_option("-n,--predict,--n-predict", c.run.n_predict, "Most generated tokens; -1: no limit")
+  run->add_option("-n,--predict,--n-predict", c.run.n_predict,
+                  "Most generated tokens; -1: no limit")
       ->envname("LLAMA_ARG_N_PREDICT")
       ->group("Prompt");
   run->add_flag("--raw", c.raw, "The prompt as it is, without the chat template")->group("Prompt");
-  run->add_flag_callback("--jinja,--single-turn,--no-display-prompt", [] {},
-                         "Accepted: that is how it works here")
+  run->add_flag_callback(
+         "--jinja,--single-turn,--no-display-prompt", [] {}, "Accepted: that is how it works here")
       ->group("Prompt");
   run->add_option("--chat-template", c.chat_template, "Jinja template instead of the model's")
       ->envname("LLAMA_ARG_CHAT_TEMPLATE")

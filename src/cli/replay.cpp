@@ -37,14 +37,17 @@ Outcome read(std::istream& file, const ReplayOptions& options, Replay& replay) {
       if (is_past(replay, event, options)) return outcome;
       replay.apply(event);
     } catch (const Error& e) {
-      if (outcome.n_lines == 1) throw Error(ErrorCode::bad_input, options.path + " is not a trace: " + e.what());
-      outcome.trouble = cut_off && e.code() == ErrorCode::bad_input ? at_line("the trace is cut off here")
-                                                                    : at_line(e.what());
+      if (outcome.n_lines == 1)
+        throw Error(ErrorCode::bad_input, options.path + " is not a trace: " + e.what());
+      outcome.trouble = cut_off && e.code() == ErrorCode::bad_input
+                            ? at_line("the trace is cut off here")
+                            : at_line(e.what());
       return outcome;
     }
   }
   if (outcome.n_lines == 0) throw Error(ErrorCode::bad_input, options.path + " is empty");
-  if (!options.at && !replay.complete()) outcome.trouble = "the trace ends without its final record";
+  if (!options.at && !replay.complete())
+    outcome.trouble = "the trace ends without its final record";
   return outcome;
 }
 
@@ -69,18 +72,17 @@ void print_json(const Replay& replay, const Outcome& outcome, std::ostream& out)
                         {"pinned", s.pinned},
                         {"partner", s.partner}});
   }
-  const nlohmann::ordered_json json = {
-      {"policy", replay.run().policy},
-      {"budget", replay.run().budget},
-      {"decoded", replay.decoded()},
-      {"resident", spans_json(replay.residency().resident)},
-      {"stored", spans_json(replay.residency().stored)},
-      {"dropped", spans_json(dropped(replay))},
-      {"segments", std::move(segments)},
-      {"edits", replay.counts().edits},
-      {"votes", replay.counts().votes},
-      {"peak_resident_tokens", replay.counts().peak_resident},
-      {"ok", outcome.trouble.empty()}};
+  const nlohmann::ordered_json json = {{"policy", replay.run().policy},
+                                       {"budget", replay.run().budget},
+                                       {"decoded", replay.decoded()},
+                                       {"resident", spans_json(replay.residency().resident)},
+                                       {"stored", spans_json(replay.residency().stored)},
+                                       {"dropped", spans_json(dropped(replay))},
+                                       {"segments", std::move(segments)},
+                                       {"edits", replay.counts().edits},
+                                       {"votes", replay.counts().votes},
+                                       {"peak_resident_tokens", replay.counts().peak_resident},
+                                       {"ok", outcome.trouble.empty()}};
   out << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
@@ -95,9 +97,9 @@ void print_text(const Replay& replay, const ReplayOptions& options, std::ostream
                         .ascii = options.ascii};
   for (const std::string& row : thought_tree(replay, style)) out << row << '\n';
   out << replay.decoded() << " tokens: " << replay.residency().resident.size() << " resident, "
-      << replay.residency().stored.size() << " folded, " << dropped(replay).size() << " dropped; peak "
-      << replay.counts().peak_resident << "; " << replay.counts().edits << " moves, "
-      << replay.counts().votes << " votes\n";
+      << replay.residency().stored.size() << " folded, " << dropped(replay).size()
+      << " dropped; peak " << replay.counts().peak_resident << "; " << replay.counts().edits
+      << " moves, " << replay.counts().votes << " votes\n";
 }
 
 }  // namespace

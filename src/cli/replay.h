@@ -16,7 +16,7 @@ struct ReplayOptions {
   bool json = false;
   bool color = false;
   bool ascii = false;
-  int width = 80;         // columns
+  int width = 80;  // columns
 };
 
 // Returns the exit code: 1 for a trace that is cut off or breaks an invariant. Throws

@@ -57,7 +57,8 @@ void Replay::on(const LineEvent& event) {
 }
 
 void Replay::on(const SegmentEvent& event) {
-  const Pos begin = event.index == 0 ? 0 : segments_.at(static_cast<std::size_t>(event.index) - 1).span.end;
+  const Pos begin =
+      event.index == 0 ? 0 : segments_.at(static_cast<std::size_t>(event.index) - 1).span.end;
   const auto i = static_cast<std::size_t>(event.index);
   if (i + 1 != segments_.size() || event.span.begin != begin || event.span.end > size()) {
     wrong("the segment " + in_words(event.span) + " does not follow the one before it");
@@ -66,7 +67,8 @@ void Replay::on(const SegmentEvent& event) {
   if (event.partner >= 0 && event.partner < event.index) {
     segments_[static_cast<std::size_t>(event.partner)].partner = event.index;
   }
-  for (auto line = lines_.rbegin(); line != lines_.rend() && line->span.begin >= event.span.begin; ++line) {
+  for (auto line = lines_.rbegin(); line != lines_.rend() && line->span.begin >= event.span.begin;
+       ++line) {
     line->segment = event.index;
   }
   // Tokens behind its end are the next segment's.
@@ -77,7 +79,8 @@ void Replay::on(const SegmentEvent& event) {
 
 void Replay::on(const DecodeEvent& event) {
   if (event.span.begin != decoded_ || event.span.empty() || event.span.end > size()) {
-    wrong("the decode of " + in_words(event.span) + " does not go on at " + std::to_string(decoded_));
+    wrong("the decode of " + in_words(event.span) + " does not go on at " +
+          std::to_string(decoded_));
   }
   residency_.resident.insert(event.span);
   decoded_ = event.span.end;
@@ -153,7 +156,8 @@ void Replay::check_invariants() const {
   }
   for (const Segment& segment : segments_) {
     const Span span{segment.span.begin, std::min(segment.span.end, decoded_)};
-    if (segment.pinned && !residency_.resident.covers(span)) wrong("a pinned segment is not resident");
+    if (segment.pinned && !residency_.resident.covers(span))
+      wrong("a pinned segment is not resident");
   }
   if (run_.budget > 0 && residency_.resident.size() + 1 > run_.budget) {
     wrong(std::to_string(residency_.resident.size()) +
@@ -164,8 +168,8 @@ void Replay::check_invariants() const {
     const auto first = std::lower_bound(lines_.begin(), lines_.end(), span.begin, starts);
     const auto last = std::lower_bound(lines_.begin(), lines_.end(), span.end, starts);
     const bool begins = first != lines_.end() && first->span.begin == span.begin;
-    const bool ends = last == lines_.end() ? lines_.back().span.end == span.end
-                                           : last->span.begin == span.end;
+    const bool ends =
+        last == lines_.end() ? lines_.back().span.end == span.end : last->span.begin == span.end;
     if (!begins || !ends) wrong("the stored " + in_words(span) + " is not made of whole lines");
   }
 }

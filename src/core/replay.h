@@ -22,7 +22,7 @@ class Replay {
 
   [[nodiscard]] const RunEvent& run() const { return run_; }
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }  // closed ones,
-                                                       // and the open one if it has tokens
+  // and the open one if it has tokens
   [[nodiscard]] const std::vector<Line>& lines() const { return lines_; }
   [[nodiscard]] const Residency& residency() const { return residency_; }
   [[nodiscard]] Pos decoded() const { return decoded_; }

@@ -101,7 +101,8 @@ Segmenter::Ending Segmenter::ending() const {
   if (last + 1 != text.size()) return Ending::none;  // blanks were written: the chance is gone
   if (ends_wide_sentence(text)) return Ending::sentence;
   const std::size_t mark = text.find_last_not_of("\"')]*");
-  return mark != std::string_view::npos && std::string_view(".!?").find(text[mark]) != std::string_view::npos
+  return mark != std::string_view::npos &&
+                 std::string_view(".!?").find(text[mark]) != std::string_view::npos
              ? Ending::sentence
              : Ending::none;
 }
@@ -109,7 +110,8 @@ Segmenter::Ending Segmenter::ending() const {
 // Does the next piece show that the text in front of it ended a line?
 bool Segmenter::settles(Ending ending, std::string_view piece) const {
   if (piece.empty() || ending == Ending::none || ending == Ending::paragraph) return false;
-  const bool newlines_only = is_only(piece, " \t\r\n") && piece.find('\n') != std::string_view::npos;
+  const bool newlines_only =
+      is_only(piece, " \t\r\n") && piece.find('\n') != std::string_view::npos;
   if (newlines_only) return false;  // it belongs to the line it follows
   if (ending == Ending::newline) return !is_only(piece, " \t\r");
   return is_blank(piece[0]) || ends_wide_sentence(tail_);
@@ -121,7 +123,8 @@ void Segmenter::cut_before(Timeline& timeline, std::string_view piece) {
   if (line.size() < options_.line_min || !settles(ending(), piece)) return;
   const Segment& segment = timeline.segments().back();
   const bool long_enough = segment.span.size() >= options_.thought_max &&
-                           segment.kind != SegmentKind::prompt && segment.kind != SegmentKind::summary;
+                           segment.kind != SegmentKind::prompt &&
+                           segment.kind != SegmentKind::summary;
   if (long_enough) {
     end_segment(timeline);
   } else {
@@ -180,7 +183,8 @@ bool Segmenter::delimit(Timeline& timeline, std::size_t n_new) {
     const std::size_t end = tail_.rfind(d.summary_end);
     const std::size_t begin = tail_.find(d.summary_begin);
     const std::size_t from = begin == std::string::npos ? 0 : begin + d.summary_begin.size();
-    summary_has_text_ = end > from && !is_only(std::string_view(tail_).substr(from, end - from), " \t\r\n");
+    summary_has_text_ =
+        end > from && !is_only(std::string_view(tail_).substr(from, end - from), " \t\r\n");
     if (!summary_has_text_) ++faults_.empty;
     end_summary(timeline);
     return true;
@@ -230,7 +234,8 @@ void Segmenter::end_summary(Timeline& timeline) {
   end_segment(timeline);
   const auto segments = timeline.segments();
   const int summary = static_cast<int>(segments.size()) - 1;
-  const bool after_thought = summary > 0 && segments[static_cast<std::size_t>(summary - 1)].kind == SegmentKind::thought;
+  const bool after_thought =
+      summary > 0 && segments[static_cast<std::size_t>(summary - 1)].kind == SegmentKind::thought;
   if (!after_thought) {
     ++faults_.orphan;
   } else if (summary_has_text_) {

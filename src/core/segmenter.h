@@ -94,8 +94,8 @@ class Segmenter {
   SegmentKind kind_ = SegmentKind::prompt;
   SegmentKind around_summary_ = SegmentKind::thought;  // what a summary interrupts
   Boundary boundary_;                                  // of the push under way
-  std::string tail_;              // the last bytes of the open segment's text
-  std::vector<Pos> tail_pos_;     // [tail_.size()] the token each byte belongs to
+  std::string tail_;                                   // the last bytes of the open segment's text
+  std::vector<Pos> tail_pos_;  // [tail_.size()] the token each byte belongs to
   bool summary_has_text_ = false;
 };
 

@@ -42,7 +42,8 @@ std::string bar(const Shares& s, const TreeStyle& style) {
     for (int i = 0; i < n; ++i) result += text;
     return result;
   };
-  const std::string full = repeat(style.ascii ? "#" : "\u2588", s.resident + s.waiting > 0 ? resident : 0);
+  const std::string full =
+      repeat(style.ascii ? "#" : "\u2588", s.resident + s.waiting > 0 ? resident : 0);
   std::string rest = repeat(style.ascii ? "." : "\u2591", stored + (full.empty() ? resident : 0));
   std::string gone = repeat(style.ascii ? " " : "\u00b7", dropped);
   if (s.stored == 0 && full.empty()) {
@@ -64,8 +65,9 @@ std::string row_text(const std::string& head, const std::string& tail, const Sha
                      const std::string& quoted, const TreeStyle& style) {
   char numbers[32];
   std::snprintf(numbers, sizeof numbers, "%5d/%-5d", s.resident + s.waiting, s.all());
-  const std::string left = head + std::string(static_cast<std::size_t>(std::max(0, 13 - columns_of(head))), ' ') +
-                           tail + std::string(static_cast<std::size_t>(std::max(0, 13 - columns_of(tail))), ' ');
+  const std::string left =
+      head + std::string(static_cast<std::size_t>(std::max(0, 13 - columns_of(head))), ' ') + tail +
+      std::string(static_cast<std::size_t>(std::max(0, 13 - columns_of(tail))), ' ');
   std::string state = state_word(s);
   state.resize(8, ' ');
   const int used = columns_of(left) + kBarWidth + 1 + 11 + 1 + 8 + 2;
@@ -104,7 +106,8 @@ std::vector<std::string> thought_tree(const Replay& replay, const TreeStyle& sty
     for (const Line& line : replay.lines()) {
       if (line.segment != static_cast<int>(i)) continue;
       rows.push_back(row_text(style.ascii ? "  |" : "  \u2502", span_text(line.span),
-                              shares_of(replay, line.span), one_line(replay.text(line.span)), style));
+                              shares_of(replay, line.span), one_line(replay.text(line.span)),
+                              style));
     }
   }
   return rows;

@@ -54,9 +54,9 @@ class Timeline {
   void append(Token token);                          // REQUIRES: an open segment
   void open_segment(SegmentKind kind, bool pinned);  // REQUIRES: the last segment is closed
   void close_line(Pos end);                          // REQUIRES: open_line().begin < end <= size()
-  void close_segment(Pos end);  // closes the open line at end too; later tokens: reopened by
-                                // open_segment, which takes everything behind end
-  void retype_open(SegmentKind kind);                  // REQUIRES: the last segment is open
+  void close_segment(Pos end);         // closes the open line at end too; later tokens: reopened by
+                                       // open_segment, which takes everything behind end
+  void retype_open(SegmentKind kind);  // REQUIRES: the last segment is open
   void pair(int thought, int summary);  // REQUIRES: a thought and a summary
 
  private:

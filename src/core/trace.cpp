@@ -78,14 +78,18 @@ constexpr Names<Unit, 3> kUnits{
     {{{Unit::token, "token"}, {Unit::line, "line"}, {Unit::thought, "thought"}}}};
 
 Json encode(const RunEvent& e) {
-  return {{"t", "run"},           {"version", kTraceVersion},  {"zoomr", e.zoomr},
-          {"llama", e.llama},     {"model", e.model},          {"policy", e.policy},
-          {"budget", e.budget},   {"unit", kUnits.name(e.unit)}, {"n_ctx", e.n_ctx},
-          {"options", e.options}};
+  return {{"t", "run"},         {"version", kTraceVersion},
+          {"zoomr", e.zoomr},   {"llama", e.llama},
+          {"model", e.model},   {"policy", e.policy},
+          {"budget", e.budget}, {"unit", kUnits.name(e.unit)},
+          {"n_ctx", e.n_ctx},   {"options", e.options}};
 }
 
 Json encode(const TokenEvent& e) {
-  Json json = {{"t", "token"}, {"pos", e.pos}, {"id", e.id}, {"piece", piece_json(e.piece)},
+  Json json = {{"t", "token"},
+               {"pos", e.pos},
+               {"id", e.id},
+               {"piece", piece_json(e.piece)},
                {"kind", kKinds.name(e.kind)}};
   if (e.forced) json["forced"] = true;
   return json;
@@ -94,7 +98,9 @@ Json encode(const TokenEvent& e) {
 Json encode(const LineEvent& e) { return {{"t", "line"}, {"span", to_json(e.span)}}; }
 
 Json encode(const SegmentEvent& e) {
-  Json json = {{"t", "segment"}, {"index", e.index}, {"kind", kKinds.name(e.kind)},
+  Json json = {{"t", "segment"},
+               {"index", e.index},
+               {"kind", kKinds.name(e.kind)},
                {"span", to_json(e.span)}};
   if (e.pinned) json["pinned"] = true;
   if (e.partner >= 0) json["partner"] = e.partner;
@@ -121,8 +127,11 @@ Json encode(const VoteEvent& e) {
 }
 
 Json encode(const EditEvent& e) {
-  Json json = {{"t", "edit"}, {"op", kEdits.name(e.kind)}, {"span", to_json(e.span)},
-               {"bytes", e.bytes}, {"us", e.us}};
+  Json json = {{"t", "edit"},
+               {"op", kEdits.name(e.kind)},
+               {"span", to_json(e.span)},
+               {"bytes", e.bytes},
+               {"us", e.us}};
   if (!e.ok) json["ok"] = false;
   if (!e.why.empty()) json["why"] = e.why;
   return json;
@@ -137,8 +146,9 @@ RunEvent decode_run(const Json& j) {
     bad("the trace is of version " + j.at("version").dump() + ", this program reads " +
         std::to_string(kTraceVersion));
   }
-  return {j.at("zoomr"),  j.at("llama"), j.at("model"), j.at("policy"),
-          j.at("budget"), kUnits.value(j.at("unit")), j.at("n_ctx"), j.at("options")};
+  return {j.at("zoomr"),  j.at("llama"),  j.at("model"),
+          j.at("policy"), j.at("budget"), kUnits.value(j.at("unit")),
+          j.at("n_ctx"),  j.at("options")};
 }
 
 VoteEvent decode_vote(const Json& j) {
@@ -170,7 +180,7 @@ TraceEvent decode(const Json& j) {
   if (type == "vote") return decode_vote(j);
   if (type == "edit") {
     return EditEvent{kEdits.value(j.at("op")), span_of(j.at("span")), j.at("bytes"), j.at("us"),
-                     j.value("ok", true), j.value("why", "")};
+                     j.value("ok", true),      j.value("why", "")};
   }
   if (type == "note") return NoteEvent{j.at("at"), j.at("text")};
   if (type == "final") return FinalEvent{j.at("record")};

@@ -37,8 +37,8 @@ class LlamaModel final : public Vocabulary {
   [[nodiscard]] bool is_text(Token token) const;  // an ordinary token, neither control nor unused
   [[nodiscard]] Token any_token() const;          // one that can be decoded
 
-  [[nodiscard]] std::string description() const;  // "qwen2 1.5B Q4_K - Medium"
-  [[nodiscard]] std::string backend() const;      // "CPU", "CUDA0", ...
+  [[nodiscard]] std::string description() const;                 // "qwen2 1.5B Q4_K - Medium"
+  [[nodiscard]] std::string backend() const;                     // "CPU", "CUDA0", ...
   [[nodiscard]] std::string meta(const std::string& key) const;  // "" when absent
   [[nodiscard]] int n_ctx_train() const;
   [[nodiscard]] std::uint64_t n_params() const;

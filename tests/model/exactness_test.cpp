@@ -23,11 +23,15 @@ class Exactness : public ::testing::TestWithParam<Case> {
   Exactness() : tokens(impl().tokenize(kText, true, false)) { tokens.resize(96); }
   [[nodiscard]] static const LlamaModel& impl() { return model(GetParam().model).impl(); }
   [[nodiscard]] static LlamaKvOptions options(int n_sessions = 1) {
-    return {.n_cells = 512, .n_sessions = n_sessions, .swa_full = true, .context = two_threads(GetParam().type)};
+    return {.n_cells = 512,
+            .n_sessions = n_sessions,
+            .swa_full = true,
+            .context = two_threads(GetParam().type)};
   }
   void read(LlamaKv& kv, Span span, SeqId seq = 0) const {
     std::vector<BatchToken> batch;
-    for (Pos pos = span.begin; pos < span.end; ++pos) batch.push_back({tokens[static_cast<std::size_t>(pos)], pos, seq, false});
+    for (Pos pos = span.begin; pos < span.end; ++pos)
+      batch.push_back({tokens[static_cast<std::size_t>(pos)], pos, seq, false});
     ASSERT_EQ(kv.decode(batch, {}), DecodeStatus::ok);
   }
   [[nodiscard]] std::vector<float> next(LlamaKv& kv, Pos pos, SeqId seq = 0) const {
@@ -38,7 +42,8 @@ class Exactness : public ::testing::TestWithParam<Case> {
   }
   [[nodiscard]] static double difference(const std::vector<float>& a, const std::vector<float>& b) {
     double largest = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::fabs(double{a[i]} - double{b[i]}));
+    for (std::size_t i = 0; i < a.size(); ++i)
+      largest = std::max(largest, std::fabs(double{a[i]} - double{b[i]}));
     return largest;
   }
   std::vector<Token> tokens;
@@ -190,7 +195,9 @@ TEST_P(Exactness, KeysOfABatchAreThoseOfItsTokens) {
   EXPECT_LT(error / size, 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Exactness, ::testing::Values(Case{kSmol, "f16"}, Case{kSmol, "q8_0"}, Case{kGemma, "f16"}),
+INSTANTIATE_TEST_SUITE_P(Models, Exactness,
+                         ::testing::Values(Case{kSmol, "f16"}, Case{kSmol, "q8_0"},
+                                           Case{kGemma, "f16"}),
                          [](const auto& test) {
                            std::string name = std::string(test.param.model) + "_" + test.param.type;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -40,7 +40,9 @@ TEST(Model, KvBytesFromMetadataAreWhatIsAllocated) {
     const GgufFile file(find_model(name));
     for (const char* type : {"f16", "q8_0"}) {
       const LlamaKv kv(model(name).impl(), {.n_cells = 512, .context = two_threads(type)});
-      EXPECT_EQ(static_cast<double>(kv.allocated_bytes()), 512 * kv_bytes_per_token(file, type, type)) << name << type;
+      EXPECT_EQ(static_cast<double>(kv.allocated_bytes()),
+                512 * kv_bytes_per_token(file, type, type))
+          << name << type;
     }
   }
 }
@@ -55,14 +57,17 @@ TEST(Model, TheTestsModelsAreSupported) {
 TEST(Chat, RendersTheModelsOwnTemplate) {
   const ChatTemplate chat(model(kSmol).impl().get(), "");
   const auto rendered = chat.apply({{"user", "Hi"}}, {});
-  EXPECT_NE(rendered.prompt.find("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"), std::string::npos) << rendered.prompt;
+  EXPECT_NE(rendered.prompt.find("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"),
+            std::string::npos)
+      << rendered.prompt;
   EXPECT_NE(rendered.prompt.find("SmolLM"), std::string::npos);  // its default system message
   EXPECT_EQ(rendered.think_begin, "");
 }
 
 constexpr const char* kThinking =
     "{%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}"
-    "{%- if m.reasoning_content %}{{ '<think>\\n' + m.reasoning_content + '\\n</think>\\n\\n' }}{%- endif %}"
+    "{%- if m.reasoning_content %}{{ '<think>\\n' + m.reasoning_content + '\\n</think>\\n\\n' "
+    "}}{%- endif %}"
     "{{ m.content + '<|im_end|>\\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}{%- endif %}";
 

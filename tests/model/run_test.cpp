@@ -11,7 +11,9 @@ namespace zoomr {
 namespace {
 
 Prompt prompt() {
-  return {.text = "<|im_start|>user\nCount the boats in the harbour, one sentence a boat.<|im_end|>\n<|im_start|>assistant\n"};
+  return {.text =
+              "<|im_start|>user\nCount the boats in the harbour, one sentence a "
+              "boat.<|im_end|>\n<|im_start|>assistant\n"};
 }
 
 RunOptions options(const std::string& policy = "zoomr") {
@@ -50,7 +52,9 @@ TEST_P(FullRun, EqualsAPlainLoop) {
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
   llama_context* context = llama_init_from_model(impl.get(), params);
   std::vector<Token> tokens = impl.tokenize(prompt().text, true, true);
-  EXPECT_EQ(llama_decode(context, llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size()))), 0);
+  EXPECT_EQ(
+      llama_decode(context, llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size()))),
+      0);
   std::string text;
   for (int i = 0; i < 120; ++i) {
     const float* logits = llama_get_logits_ith(context, -1);
@@ -65,7 +69,8 @@ TEST_P(FullRun, EqualsAPlainLoop) {
   EXPECT_EQ(result.text, text);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, FullRun, ::testing::Values(kSmol, kGemma), [](const auto& test) { return std::string(test.param).substr(0, 5); });
+INSTANTIATE_TEST_SUITE_P(Models, FullRun, ::testing::Values(kSmol, kGemma),
+                         [](const auto& test) { return std::string(test.param).substr(0, 5); });
 
 struct Watch final : TraceSink {
   void write(const TraceEvent& event) override { replay.apply(event); }
@@ -95,11 +100,14 @@ TEST_P(BoundedRun, KeepsItsBudgetAtEveryStepAndItsTraceIsTrue) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Policies, BoundedRun, ::testing::Values("streaming-llm", "h2o", "summary-only", "random", "zoomr"), [](const auto& test) {
-  std::string name = test.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Policies, BoundedRun,
+                         ::testing::Values("streaming-llm", "h2o", "summary-only", "random",
+                                           "zoomr"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 TEST(Run, TheSameSeedGivesTheSameText) {
   RunOptions o = options();
@@ -179,7 +187,10 @@ TEST(Run, RefusesOptionsThatDoNotFit) {
   refused([](auto& o) { o.line_max = 4; });
   refused([](auto& o) { o.settings.window = 0; });
   refused([](auto& o) { o.summaries = "always"; });
-  refused([](auto& o) { o.summaries = "native"; o.summary_end = o.summary_begin; });
+  refused([](auto& o) {
+    o.summaries = "native";
+    o.summary_end = o.summary_begin;
+  });
   refused([](auto& o) { o.context.type_k = "q9"; });
   refused([](auto& o) { o.trace = "/no/such/folder/trace"; });
   refused([](auto& o) { o.n_ctx = 5; });

@@ -68,9 +68,12 @@ TEST(Sampler, SeededIsLlamaCppsChain) {
   SamplingOptions options;
   options.seed = 42;
   options.repeat_penalty = 1.1F;
-  EXPECT_EQ(ours(options),
-            plain(chain_of({llama_sampler_init_penalties(impl.n_tokens(), 64, 1.1F, 0, 0), llama_sampler_init_top_k(40), llama_sampler_init_top_p(0.95F, 0),
-                            llama_sampler_init_min_p(0.05F, 0), llama_sampler_init_temp_ext(0.8F, 0, 1), llama_sampler_init_dist(42)})));
+  EXPECT_EQ(
+      ours(options),
+      plain(chain_of({llama_sampler_init_penalties(impl.n_tokens(), 64, 1.1F, 0, 0),
+                      llama_sampler_init_top_k(40), llama_sampler_init_top_p(0.95F, 0),
+                      llama_sampler_init_min_p(0.05F, 0), llama_sampler_init_temp_ext(0.8F, 0, 1),
+                      llama_sampler_init_dist(42)})));
 }
 
 TEST(Sampler, AnotherSeedDrawsOthers) {
@@ -120,7 +123,8 @@ TEST(Sampler, ABiasMovesAToken) {
   options.temp = 0;
   options.logit_bias = {{777, 100.0F}};
   LlamaSampler sampler(options, impl);
-  EXPECT_EQ(sampler.sample(std::vector<float>(static_cast<std::size_t>(impl.n_tokens()), 0.0F)), 777);
+  EXPECT_EQ(sampler.sample(std::vector<float>(static_cast<std::size_t>(impl.n_tokens()), 0.0F)),
+            777);
 }
 
 TEST(Sampler, RefusesBadOptions) {

@@ -42,8 +42,10 @@ inline ContextOptions two_threads(const std::string& type = "f16") {
 inline const char* kText =
     "The harbour wakes before the town does. Ropes creak against the stone, a gull complains, and "
     "the first boat slides out between the two lamps. Nobody speaks. On the quay a girl counts the "
-    "crates: forty of herring, twelve of cod, three of something she has no name for. She writes the "
-    "numbers in a book that has lost its cover. When the sun is up the lorries come, and by noon the "
+    "crates: forty of herring, twelve of cod, three of something she has no name for. She writes "
+    "the "
+    "numbers in a book that has lost its cover. When the sun is up the lorries come, and by noon "
+    "the "
     "quay is empty again but for the smell, and the girl, who is still adding up her columns.";
 
 }  // namespace zoomr

@@ -57,7 +57,8 @@ TEST(Invariants, TheBudgetCountsTheNextDecode) {
   limits.budget = 17;
   EXPECT_EQ(broken_invariant({{{0, 16}}, {}}, timeline(), limits), "");
   limits.n_next = 2;
-  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("budget"), std::string::npos);
+  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("budget"),
+            std::string::npos);
 }
 
 TEST(Invariants, NothingIsBothResidentAndStored) {
@@ -68,7 +69,8 @@ TEST(Invariants, NothingIsBothResidentAndStored) {
 TEST(Invariants, NothingOutsideOfWhatIsDecoded) {
   Limits limits = kLimits;
   limits.decoded = 14;
-  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("not decoded"), std::string::npos);
+  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("not decoded"),
+            std::string::npos);
 }
 
 TEST(Invariants, StoredSpansAreWholeLines) {

@@ -143,7 +143,8 @@ TEST(Segmenter, CloseIfDueClosesInFrontOfThePiece) {
 }
 
 TEST(Segmenter, ThinkingDelimitersPartThoughtsFromTheAnswer) {
-  const Cut c = cut({"<think>", "\n", "hm", " so", "</think>", "\n\n", "It", " is", " 4"}, with_thinking());
+  const Cut c =
+      cut({"<think>", "\n", "hm", " so", "</think>", "\n\n", "It", " is", " 4"}, with_thinking());
   EXPECT_EQ(c.segments(), (Pieces{"thought:<think>\nhm so</think>", "answer:\n\nIt is 4"}));
 }
 
@@ -156,7 +157,8 @@ TEST(Segmenter, APromptThatOpensTheThinkingStartsInside) {
 
 TEST(Segmenter, ASummaryPairsWithTheThoughtBeforeIt) {
   const Cut c = cut({"long", " thought", "<s>", "short", "</s>", "next", " one"}, with_summaries());
-  EXPECT_EQ(c.segments(), (Pieces{"thought:long thought", "summary:<s>short</s>", "thought:next one"}));
+  EXPECT_EQ(c.segments(),
+            (Pieces{"thought:long thought", "summary:<s>short</s>", "thought:next one"}));
   EXPECT_EQ(c.timeline.segments()[0].partner, 1);
   EXPECT_EQ(c.timeline.segments()[1].partner, 0);
   EXPECT_EQ(c.faults, DelimiterFaults{});
@@ -208,7 +210,8 @@ TEST(Segmenter, APromptIsCutIntoLinesToo) {
   Timeline timeline;
   Segmenter segmenter(small());
   const std::vector<Token> tokens(7, 1);
-  segmenter.push_prompt(timeline, tokens, Pieces{"Be", " kind", ".", " Answer", " me", " now", "!"});
+  segmenter.push_prompt(timeline, tokens,
+                        Pieces{"Be", " kind", ".", " Answer", " me", " now", "!"});
   segmenter.end_prompt(timeline);
   ASSERT_EQ(timeline.lines().size(), 2U);
   EXPECT_EQ(timeline.segments()[0].kind, SegmentKind::prompt);
@@ -246,7 +249,8 @@ class SegmenterRandom : public ::testing::TestWithParam<int> {};
 
 TEST_P(SegmenterRandom, LinesTileWithinTheirBounds) {
   std::mt19937 random(static_cast<unsigned>(GetParam()));
-  const Pieces words = {" a", " bc", ".", "\n", "\n\n", "!", " 3", ".14", "<s>", "</s>", "<think>", "</think>", "\"", "\xe4", "\xb8\xad"};
+  const Pieces words = {" a",  " bc",  ".",       "\n",       "\n\n", "!",    " 3",      ".14",
+                        "<s>", "</s>", "<think>", "</think>", "\"",   "\xe4", "\xb8\xad"};
   SegmenterOptions options = with_thinking();
   options.delimiters.summary_begin = "<s>";
   options.delimiters.summary_end = "</s>";

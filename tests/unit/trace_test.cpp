@@ -12,19 +12,40 @@ namespace {
 
 // An event of every kind, with all its fields set.
 std::vector<TraceEvent> one_of_each() {
-  VoteResult vote{.at = 41, .ranked = {{{{3, 9}, {1, 9}}, 7}, {{{9, 12}, {9, 12}}, 2}}, .total_votes = 9, .consensus = 1, .agreeability = 7.0 / 9};
-  return {RunEvent{.zoomr = "1", .llama = "2", .model = "m", .policy = "zoomr", .budget = 128, .unit = Unit::line, .n_ctx = 256, .options = {{"window", 64}}},
-          TokenEvent{.pos = 3, .id = 77, .piece = " caf\u00e9", .kind = SegmentKind::summary, .forced = true},
-          LineEvent{{3, 9}},
-          SegmentEvent{.index = 2, .kind = SegmentKind::thought, .span = {3, 9}, .pinned = true, .partner = 1},
-          DecodeEvent{{3, 9}, 1.25},
-          VoteEvent{vote},
-          EditEvent{.kind = EditKind::in, .span = {3, 9}, .bytes = 1234, .us = 5.5, .ok = false, .why = "no room"},
-          NoteEvent{9, "a note"},
-          FinalEvent{{{"text_hash", "00"}, {"n", 3}}}};
+  VoteResult vote{.at = 41,
+                  .ranked = {{{{3, 9}, {1, 9}}, 7}, {{{9, 12}, {9, 12}}, 2}},
+                  .total_votes = 9,
+                  .consensus = 1,
+                  .agreeability = 7.0 / 9};
+  return {
+      RunEvent{.zoomr = "1",
+               .llama = "2",
+               .model = "m",
+               .policy = "zoomr",
+               .budget = 128,
+               .unit = Unit::line,
+               .n_ctx = 256,
+               .options = {{"window", 64}}},
+      TokenEvent{
+          .pos = 3, .id = 77, .piece = " caf\u00e9", .kind = SegmentKind::summary, .forced = true},
+      LineEvent{{3, 9}},
+      SegmentEvent{
+          .index = 2, .kind = SegmentKind::thought, .span = {3, 9}, .pinned = true, .partner = 1},
+      DecodeEvent{{3, 9}, 1.25},
+      VoteEvent{vote},
+      EditEvent{.kind = EditKind::in,
+                .span = {3, 9},
+                .bytes = 1234,
+                .us = 5.5,
+                .ok = false,
+                .why = "no room"},
+      NoteEvent{9, "a note"},
+      FinalEvent{{{"text_hash", "00"}, {"n", 3}}}};
 }
 
-std::vector<std::string> kinds() { return {"run", "token", "line", "segment", "decode", "vote", "edit", "note", "final"}; }
+std::vector<std::string> kinds() {
+  return {"run", "token", "line", "segment", "decode", "vote", "edit", "note", "final"};
+}
 
 class EveryEvent : public ::testing::TestWithParam<std::size_t> {};
 
@@ -45,7 +66,8 @@ TEST_P(EveryEvent, HasTheKeysThatItsSchemaRequires) {
   }
   ASSERT_NE(own, nullptr);
   for (const auto& key : (*own)["required"]) EXPECT_TRUE(event.contains(key)) << key;
-  for (const auto& [key, value] : event.items()) EXPECT_TRUE((*own)["properties"].contains(key)) << key;
+  for (const auto& [key, value] : event.items())
+    EXPECT_TRUE((*own)["properties"].contains(key)) << key;
 }
 
 TEST_P(EveryEvent, WithoutARequiredKeyIsRefused) {
@@ -54,7 +76,8 @@ TEST_P(EveryEvent, WithoutARequiredKeyIsRefused) {
   EXPECT_THROW((void)from_json_line(event.dump()), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 9), [](const auto& test) { return kinds()[test.param]; });
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 9),
+                         [](const auto& test) { return kinds()[test.param]; });
 
 TEST(Trace, KeepsPiecesThatAreNotUtf8) {
   std::mt19937 random(3);
@@ -74,9 +97,11 @@ TEST(Trace, RefusesAnotherVersion) {
 }
 
 TEST(Trace, RefusesWhatIsNoEvent) {
-  for (const char* line : {"", "{", "[]", "{\"t\":\"dance\"}", "{\"t\":\"line\",\"span\":[4,2]}", "{\"t\":\"line\",\"span\":[1]}",
-                           "{\"t\":\"edit\",\"op\":\"up\",\"span\":[0,1],\"bytes\":0,\"us\":0}",
-                           "{\"t\":\"token\",\"pos\":0,\"id\":0,\"kind\":\"thought\",\"piece\":{\"hex\":\"zz\"}}"}) {
+  for (const char* line :
+       {"", "{", "[]", "{\"t\":\"dance\"}", "{\"t\":\"line\",\"span\":[4,2]}",
+        "{\"t\":\"line\",\"span\":[1]}",
+        "{\"t\":\"edit\",\"op\":\"up\",\"span\":[0,1],\"bytes\":0,\"us\":0}",
+        "{\"t\":\"token\",\"pos\":0,\"id\":0,\"kind\":\"thought\",\"piece\":{\"hex\":\"zz\"}}"}) {
     EXPECT_THROW((void)from_json_line(line), Error) << line;
   }
 }
