@@ -29,10 +29,10 @@ NAMES = (
 ).split()
 
 EXAMPLE = """Here is a short example of four steps.
-1. sun = 12
-2. ink = 30
-3. oak = ink - sun
-4. tin = oak + ink
+Step 1: sun = 12
+Step 2: ink = 30
+Step 3: oak = ink - sun
+Step 4: tin = oak + ink
 The answer to it:
 Step 1: sun = 12.
 Step 2: ink = 30.
@@ -69,7 +69,7 @@ def make(n_steps, seed):
             right = f"{names[step['a']]} {step['op']} {names[step['b']]}"
         else:
             right = str(step["value"])
-        lines.append(f"{i + 1}. {step['name']} = {right}")
+        lines.append(f"Step {i + 1}: {step['name']} = {right}")
     prompt = (
         "Work out the value of each name, in order, one line a step, in exactly the form of the "
         "example.\n\n"
