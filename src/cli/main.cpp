@@ -23,7 +23,6 @@
 namespace {
 
 using zoomr::Error;
-using zoomr::ErrorCode;
 
 struct LogOptions {
   bool verbose = false;

@@ -23,7 +23,7 @@ Span span_of(const Json& json) {
 
 // A piece that is not UTF-8 on its own (a part of a character) is written as its bytes.
 Json piece_json(const std::string& piece) {
-  const Json text = piece;
+  Json text = piece;
   try {
     (void)text.dump();
     return text;

@@ -313,7 +313,7 @@ std::string models_folder() {
     const char* value = std::getenv(name);
     return std::string(value != nullptr ? value : "");
   };
-  if (const std::string folder = env("ZOOMR_MODELS"); !folder.empty()) return folder;
+  if (std::string folder = env("ZOOMR_MODELS"); !folder.empty()) return folder;
   const std::string data = env("XDG_DATA_HOME");
   return (data.empty() ? env("HOME") + "/.local/share" : data) + "/zoomr/models";
 }
@@ -331,7 +331,7 @@ std::string find_model(const std::string& path_or_name) {
   for (const KnownModel& model : known_models()) {
     names += (names.empty() ? "" : ", ") + std::string(model.name);
     if (model.name != path_or_name) continue;
-    const std::string path = models_folder() + "/" + std::string(model.file);
+    std::string path = models_folder() + "/" + std::string(model.file);
     if (std::filesystem::exists(path, ignored)) return path;
     bad("the model " + path_or_name + " is not here yet: script/models " + path_or_name);
   }

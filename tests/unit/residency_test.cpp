@@ -104,7 +104,7 @@ TEST_P(DiffRandom, AppliedGivesThePlan) {
   std::vector<Pos> sizes;
   for (int i = 0; i < 12; ++i) sizes.push_back(1 + static_cast<Pos>(random() % 6));
   const Timeline t = make_timeline(5, sizes);
-  const auto draw = [&](Residency from) {
+  const auto draw = [&](const Residency& from) {
     Plan plan;
     for (const Line& line : t.lines()) {
       const bool held = from.resident.covers(line.span) || from.stored.covers(line.span);
