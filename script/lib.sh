@@ -4,7 +4,9 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export root
+# Where it really is: clones may share one by a link.
 llama_dir=$root/out-llama
+if [[ -d $llama_dir ]]; then llama_dir=$(cd "$llama_dir" && pwd -P); fi
 export llama_dir
 
 say() { printf 'zoomr: %s\n' "$*" >&2; }

@@ -4,9 +4,11 @@ zoomr_tests(model_tests model
   SOURCES
     model/exactness_test.cpp
     model/model_test.cpp
+    model/rope_test.cpp
     model/run_test.cpp
     model/sampler_test.cpp
-  LIBRARIES zoomr_cli)
+  LIBRARIES zoomr_cli
+  PROPERTIES RUN_SERIAL TRUE)  # two at once would share the cores, and crawl
 
 # Each method of the Python files is a test of its own.
 function(zoomr_python_tests file label)
@@ -19,7 +21,7 @@ function(zoomr_python_tests file label)
   string(REPLACE "\n" ";" names "${names}")
   foreach(name IN LISTS names)
     add_test(NAME ${label}.${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${name})
-    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 600
+    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 600 RUN_SERIAL TRUE
       ENVIRONMENT "ZOOMR=$<TARGET_FILE:zoomr_program>;ZOOMR_ROOT=${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()

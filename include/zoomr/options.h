@@ -16,36 +16,36 @@ struct LoraOptions {
 };
 
 struct ModelOptions {
-  std::string path;                        // GGUF file, or a name that `zoomr models` knows
+  std::string path;  // GGUF file, or a name that `zoomr models` knows
   std::vector<LoraOptions> loras;
-  std::vector<std::string> kv_overrides;   // KEY=TYPE:VALUE; types int, float, bool, str
-  int n_gpu_layers = -1;                   // -1: all
-  std::vector<std::string> devices;        // names; empty: all; "none": the CPU
-  std::string split_mode = "layer";        // none, layer or row
-  std::vector<float> tensor_split;         // share of each device
-  int main_gpu = 0;                        // with split_mode none
-  std::vector<std::string> rpc_servers;    // HOST:PORT
-  std::string load_mode = "auto";          // auto, none, mmap, mlock, mmap+mlock or dio
+  std::vector<std::string> kv_overrides;  // KEY=TYPE:VALUE; types int, float, bool, str
+  int n_gpu_layers = -1;                  // -1: all
+  std::vector<std::string> devices;       // names; empty: all; "none": the CPU
+  std::string split_mode = "layer";       // none, layer or row
+  std::vector<float> tensor_split;        // share of each device
+  int main_gpu = 0;                       // with split_mode none
+  std::vector<std::string> rpc_servers;   // HOST:PORT
+  std::string load_mode = "auto";         // auto, none, mmap, mlock, mmap+mlock or dio
   bool check_tensors = false;
 };
 
 struct ContextOptions {
-  int threads = 0;                 // 0: all cores
-  int threads_batch = 0;           // 0: as threads
-  int n_batch = 2048;              // most tokens of one decode
-  int n_ubatch = 512;              // most tokens of one computation
-  std::string flash_attn = "auto"; // on or auto; off is refused: queries are read from its node
+  int threads = 0;                  // 0: all cores
+  int threads_batch = 0;            // 0: as threads
+  int n_batch = 2048;               // most tokens of one decode
+  int n_ubatch = 512;               // most tokens of one computation
+  std::string flash_attn = "auto";  // on or auto; off is refused: queries are read from its node
   std::string type_k = "f16";
   std::string type_v = "f16";
-  std::string rope_scaling;        // "": the model's; none, linear or yarn
-  float rope_freq_base = 0;        // 0: the model's
-  float rope_freq_scale = 0;       // 0: the model's
-  int yarn_orig_ctx = 0;           // tokens; 0: the model's
-  float yarn_ext_factor = -1;      // < 0: the model's
-  float yarn_attn_factor = -1;     // < 0: the model's
-  float yarn_beta_fast = -1;       // < 0: the model's
-  float yarn_beta_slow = -1;       // < 0: the model's
-  bool swa_full = false;           // policy full only: the others always need it
+  std::string rope_scaling;     // "": the model's; none, linear or yarn
+  float rope_freq_base = 0;     // 0: the model's
+  float rope_freq_scale = 0;    // 0: the model's
+  int yarn_orig_ctx = 0;        // tokens; 0: the model's
+  float yarn_ext_factor = -1;   // < 0: the model's
+  float yarn_attn_factor = -1;  // < 0: the model's
+  float yarn_beta_fast = -1;    // < 0: the model's
+  float yarn_beta_slow = -1;    // < 0: the model's
+  bool swa_full = false;        // policy full only: the others always need it
   bool offload_kqv = true;
   bool op_offload = true;
 };
@@ -63,28 +63,28 @@ struct SamplingOptions {
   float temp = 0.8F;                // <= 0: greedy
   float dynatemp_range = 0;         // 0: off
   float dynatemp_exponent = 1;
-  int top_k = 40;                   // <= 0: off
-  float top_p = 0.95F;              // 1: off
-  float min_p = 0.05F;              // 0: off
-  float typical_p = 1;              // 1: off
-  float top_n_sigma = -1;           // < 0: off
-  float xtc_probability = 0;        // 0: off
+  int top_k = 40;             // <= 0: off
+  float top_p = 0.95F;        // 1: off
+  float min_p = 0.05F;        // 0: off
+  float typical_p = 1;        // 1: off
+  float top_n_sigma = -1;     // < 0: off
+  float xtc_probability = 0;  // 0: off
   float xtc_threshold = 0.1F;
-  int repeat_last_n = 64;           // tokens; 0: off
-  float repeat_penalty = 1;         // 1: off
-  float presence_penalty = 0;       // 0: off
-  float frequency_penalty = 0;      // 0: off
-  float dry_multiplier = 0;         // 0: off
+  int repeat_last_n = 64;       // tokens; 0: off
+  float repeat_penalty = 1;     // 1: off
+  float presence_penalty = 0;   // 0: off
+  float frequency_penalty = 0;  // 0: off
+  float dry_multiplier = 0;     // 0: off
   float dry_base = 1.75F;
-  int dry_allowed_length = 2;       // tokens
-  int dry_penalty_last_n = 4096;    // tokens; 0: off
+  int dry_allowed_length = 2;     // tokens
+  int dry_penalty_last_n = 4096;  // tokens; 0: off
   std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
-  int mirostat = 0;                 // 0: off, 1, 2
+  int mirostat = 0;  // 0: off, 1, 2
   float mirostat_tau = 5;
   float mirostat_eta = 0.1F;
   bool ignore_eos = false;
   std::vector<LogitBias> logit_bias;
-  std::string grammar;              // GBNF; "": off
+  std::string grammar;  // GBNF; "": off
 };
 
 }  // namespace zoomr

@@ -55,9 +55,9 @@ struct RunOptions {
   std::string policy = "zoomr";
   PolicySettings settings;
   Budget budget;
-  int n_ctx = 0;      // most positions of the run; 0: the smaller of the trained length and what
-                      // the prompt and n_predict need
-  int n_predict = -1; // most generated tokens; < 0: until the positions end
+  int n_ctx = 0;       // most positions of the run; 0: the smaller of the trained length and what
+                       // the prompt and n_predict need
+  int n_predict = -1;  // most generated tokens; < 0: until the positions end
 
   std::string summaries = "none";  // none, native, prompted or injected
   std::string summary_begin = "<|begin_of_summary|>";
@@ -66,10 +66,10 @@ struct RunOptions {
   int line_max = 64;      // tokens
   int thought_max = 256;  // tokens
   bool pin_prompt = true;
-  bool loop_guard = true;           // four equal lines in a row end the run
-  bool allow_extrapolation = false; // go on behind the trained length
-  bool self_test = true;            // prove at load that zooming is exact on this model
-  int forced_chunk = 1;             // taught tokens decoded in one step
+  bool loop_guard = true;            // four equal lines in a row end the run
+  bool allow_extrapolation = false;  // go on behind the trained length
+  bool self_test = true;             // prove at load that zooming is exact on this model
+  int forced_chunk = 1;              // taught tokens decoded in one step
 
   SamplingOptions sampling;
   ContextOptions context;
@@ -77,25 +77,25 @@ struct RunOptions {
 };
 
 struct Prompt {
-  std::string text;  // with the template applied; special tokens in it are parsed
-  bool add_special = true;               // add BOS where the model wants it
-  std::string think_begin;               // the model's thinking delimiters, "" : it has none
+  std::string text;         // with the template applied; special tokens in it are parsed
+  bool add_special = true;  // add BOS where the model wants it
+  std::string think_begin;  // the model's thinking delimiters, "" : it has none
   std::vector<std::string> think_ends;
-  bool starts_thinking = false;          // the text ends with think_begin
-  std::vector<Token> tokens;             // instead of text, when not empty
-  std::vector<Token> taught;             // appended instead of sampled tokens, first
+  bool starts_thinking = false;  // the text ends with think_begin
+  std::vector<Token> tokens;     // instead of text, when not empty
+  std::vector<Token> taught;     // appended instead of sampled tokens, first
 };
 
 // What run --json prints, in its order.
 struct RunResult {
   std::string text;  // thoughts and answer, without the prompt
   int n_prompt = 0;
-  int n_generated = 0;     // tokens, summaries included
-  int n_summary = 0;       // of these inside summaries
+  int n_generated = 0;        // tokens, summaries included
+  int n_summary = 0;          // of these inside summaries
   std::string finish_reason;  // stop, length, loop, interrupted, error
   std::string failure;        // of `error`: why
-  Pos budget = 0;          // tokens; 0: unbounded
-  int n_ctx = 0;           // cells
+  Pos budget = 0;             // tokens; 0: unbounded
+  int n_ctx = 0;              // cells
   Pos peak_resident_tokens = 0;
   double mean_resident_tokens = 0;
   std::size_t peak_kv_bytes = 0;  // allocated
@@ -110,9 +110,9 @@ struct RunResult {
   double prompt_tokens_per_second = 0;
   double agreeability = 0;  // mean over votes, 0 when none
   int votes = 0;
-  double move_ms = 0;       // all moves
+  double move_ms = 0;  // all moves
   std::uint32_t seed = 0;
-  std::string text_hash;    // XXH3-64 of text, 16 hex digits
+  std::string text_hash;  // XXH3-64 of text, 16 hex digits
 
   [[nodiscard]] std::string to_json() const;  // one object on one line
 };

@@ -26,6 +26,7 @@ bool scales_rope(const ContextOptions& context) {
 // The most positions of the run. The trained length ends it unless the user says otherwise.
 Pos most_positions(const LlamaModel& model, const RunOptions& options) {
   const Pos asked = options.n_ctx > 0 ? options.n_ctx : kUnlimited;
+  if (model.has_learned_positions()) return std::min(asked, static_cast<Pos>(model.n_ctx_train()));
   if (options.allow_extrapolation || scales_rope(options.context)) return asked;
   return std::min(asked, static_cast<Pos>(model.n_ctx_train()));
 }
@@ -34,7 +35,8 @@ void check_options(const RunOptions& o) {
   const auto require = [](bool ok, const char* what) {
     if (!ok) throw Error(ErrorCode::bad_input, what);
   };
-  require(o.line_min >= 1 && o.line_max >= o.line_min, "--line-min must be at least 1 and --line-max no less");
+  require(o.line_min >= 1 && o.line_max >= o.line_min,
+          "--line-min must be at least 1 and --line-max no less");
   require(o.thought_max >= o.line_max, "--thought-max must be at least --line-max");
   require(o.settings.window >= 1, "--window must be at least 1");
   require(o.settings.sink >= 0, "--sink must not be negative");
@@ -104,18 +106,22 @@ struct Run::Impl {
   void place(const std::vector<Token>& tokens, const Prompt& prompt, const Policy& policy) {
     const Pos n_prompt = static_cast<Pos>(tokens.size());
     session_options.max_positions = most_positions(model, options);
-    const Pos n_wanted = options.n_predict < 0 ? kUnlimited - n_prompt
-                                               : std::max<Pos>(options.n_predict, static_cast<Pos>(prompt.taught.size()));
+    const Pos n_wanted =
+        options.n_predict < 0
+            ? kUnlimited - n_prompt
+            : std::max<Pos>(options.n_predict, static_cast<Pos>(prompt.taught.size()));
     const Pos most_used = std::min(session_options.max_positions, n_prompt + n_wanted);
     if (policy.bounded()) {
-      session_options.budget = options.budget.tokens + (options.budget.beyond_prompt ? n_prompt : 0);
+      session_options.budget =
+          options.budget.tokens + (options.budget.beyond_prompt ? n_prompt : 0);
       n_cells = std::min(session_options.budget, std::max(most_used, n_prompt));
     } else {
       if (most_used == kUnlimited) {
         throw Error(ErrorCode::bad_input, "policy full needs -n or -c to know its context's size");
       }
       session_options.budget = kUnlimited;
-      n_cells = options.n_ctx > 0 ? std::min(options.n_ctx, session_options.max_positions) : most_used;
+      n_cells =
+          options.n_ctx > 0 ? std::min(options.n_ctx, session_options.max_positions) : most_used;
     }
     n_cells = std::max(n_cells, 1);
   }
@@ -157,7 +163,8 @@ struct Run::Impl {
     auto sampler = std::make_unique<LlamaSampler>(options.sampling, model);
     seed = sampler->seed();
     s.seed = seed;
-    session = std::make_unique<Session>(1, s, std::move(policy), std::move(sampler), model, watchers);
+    session =
+        std::make_unique<Session>(1, s, std::move(policy), std::move(sampler), model, watchers);
   }
 
   void announce() const {

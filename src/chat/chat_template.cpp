@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "llama/model.h"
+#include "zoomr/chat.h"
 #include "zoomr/error.h"
 
 // llama.cpp's common library; its own headers, found through the target llama-common.
 #include "chat.h"
 #include "json-schema-to-grammar.h"
+#include "log.h"
 
 namespace zoomr {
 
@@ -27,6 +30,7 @@ struct ChatTemplate::Impl {
 
 ChatTemplate::ChatTemplate(const llama_model* model, const std::string& text)
     : impl_(std::make_unique<Impl>()) {
+  common_log_set_verbosity_thold(-1);  // what goes wrong is told once, by the error
   try {
     impl_->templates = common_chat_templates_init(model, text);
   } catch (const std::exception& e) {
@@ -61,8 +65,8 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
     rendered.prompt = params.prompt;
     rendered.think_begin = params.thinking_start_tag;
     rendered.think_ends = params.thinking_end_tags;
-    rendered.starts_thinking =
-        !params.thinking_start_tag.empty() && ends_with_blank(params.prompt, params.thinking_start_tag);
+    rendered.starts_thinking = !params.thinking_start_tag.empty() &&
+                               ends_with_blank(params.prompt, params.thinking_start_tag);
     rendered.stops = params.additional_stops;
     rendered.parser = params.parser;
     rendered.generation_prompt = params.generation_prompt;
@@ -86,6 +90,21 @@ ChatTemplate::Reply ChatTemplate::parse(const std::string& text, const Rendered&
   } catch (const std::exception&) {
     return {text, ""};  // a reply that its own format cannot read is plain text
   }
+}
+
+Prompt as_prompt(const ChatTemplate::Rendered& rendered) {
+  return {.text = rendered.prompt,
+          .add_special = rendered.add_special,
+          .think_begin = rendered.think_begin,
+          .think_ends = rendered.think_ends,
+          .starts_thinking = rendered.starts_thinking};
+}
+
+Prompt chat_prompt(const Model& model, const std::string& message, const std::string& system) {
+  std::vector<ChatTemplate::Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", message});
+  return as_prompt(ChatTemplate(model.impl().get(), "").apply(messages, {}));
 }
 
 std::string json_schema_to_grammar(const std::string& schema) {

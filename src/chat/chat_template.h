@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "zoomr/zoomr.h"
+
 struct llama_model;
 
 namespace zoomr {
@@ -25,10 +27,10 @@ class ChatTemplate {
   };
   struct Rendered {
     std::string prompt;
-    bool add_special = true;   // tokenise with the beginning-of-sequence token
-    std::string think_begin;   // "" : the template knows no thinking
+    bool add_special = true;  // tokenise with the beginning-of-sequence token
+    std::string think_begin;  // "" : the template knows no thinking
     std::vector<std::string> think_ends;
-    bool starts_thinking = false;  // the prompt ends inside the model's thinking
+    bool starts_thinking = false;    // the prompt ends inside the model's thinking
     std::vector<std::string> stops;  // texts that end the reply beside the vocabulary's ends
     // What parse() needs to read the reply.
     std::string parser;
@@ -58,6 +60,9 @@ class ChatTemplate {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// What a run takes.
+[[nodiscard]] Prompt as_prompt(const ChatTemplate::Rendered& rendered);
 
 // GBNF of a JSON schema. Throws Error(bad_input) when it is not JSON or not a schema.
 [[nodiscard]] std::string json_schema_to_grammar(const std::string& schema);

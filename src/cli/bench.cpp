@@ -19,7 +19,8 @@ struct Test {
   int depth = 0;
 
   [[nodiscard]] std::string name() const {
-    std::string text = n_prompt > 0 ? "pp" + std::to_string(n_prompt) : "tg" + std::to_string(n_gen);
+    std::string text =
+        n_prompt > 0 ? "pp" + std::to_string(n_prompt) : "tg" + std::to_string(n_gen);
     if (depth > 0) text += " @ d" + std::to_string(depth);
     return text;
   }
@@ -30,8 +31,8 @@ struct Row {
   std::string policy;
   Test test;
   RunResult last;
-  std::vector<double> rates;      // tokens/s
-  std::vector<double> out_ms;     // of 400 tokens
+  std::vector<double> rates;   // tokens/s
+  std::vector<double> out_ms;  // of 400 tokens
   std::vector<double> in_ms;
 
   [[nodiscard]] double mean() const {
@@ -90,7 +91,7 @@ std::vector<Token> text_of(const LlamaModel& model, int n_tokens) {
 
 RunOptions run_options(const PolicySpec& spec, const Test& test, int n_first, int n_taught) {
   RunOptions o = spec.options;
-  o.n_ctx = n_first + n_taught + test.n_gen;
+  o.n_ctx = n_first + n_taught + std::max(1, test.n_gen);
   o.n_predict = n_taught + test.n_gen;
   o.loop_guard = false;
   o.allow_extrapolation = true;  // a depth is asked for by the user
@@ -169,7 +170,8 @@ void print_markdown(const std::vector<nlohmann::ordered_json>& rows, std::ostrea
   for (const auto& [key, value] : rows.front().items()) {
     if (key == "t/s_stddev") continue;
     head += " " + key + " |";
-    rule += key == "model" || key == "backend" || key == "policy" || key == "test" ? " --- |" : " ---: |";
+    rule += key == "model" || key == "backend" || key == "policy" || key == "test" ? " --- |"
+                                                                                   : " ---: |";
   }
   out << head << '\n' << rule << '\n';
   for (const auto& row : rows) {
@@ -229,7 +231,9 @@ int bench_command(const ModelOptions& model_options, const BenchOptions& options
   std::vector<nlohmann::ordered_json> rows;
   for (const Test& test : tests) {
     std::vector<Row> of_test;
-    for (const PolicySpec& spec : specs) of_test.push_back({.policy = spec.typed, .test = test, .last = {}, .rates = {}, .out_ms = {}, .in_ms = {}});
+    for (const PolicySpec& spec : specs)
+      of_test.push_back(
+          {.policy = spec.typed, .test = test, .last = {}, .rates = {}, .out_ms = {}, .in_ms = {}});
     for (int r = 0; r < options.repetitions; ++r) {
       for (std::size_t i = 0; i < specs.size(); ++i) {  // A B A B
         progress << "bench: " << test.name() << ", " << specs[i].typed << ", repetition " << r + 1

@@ -12,12 +12,12 @@ namespace zoomr {
 
 struct BenchOptions {
   std::string policies = "full,zoomr";
-  std::vector<int> n_prompt = {};       // pp tests, tokens
-  std::vector<int> n_gen = {128};       // tg tests, tokens
-  std::vector<int> depths = {0};        // tokens before the test, the prompt included
+  std::vector<int> n_prompt = {};  // pp tests, tokens
+  std::vector<int> n_gen = {128};  // tg tests, tokens
+  std::vector<int> depths = {0};   // tokens before the test, the prompt included
   int repetitions = 3;
-  std::string output = "md";            // md, csv, json or jsonl
-  RunOptions run;                       // defaults of every run
+  std::string output = "md";  // md, csv, json or jsonl
+  RunOptions run;             // defaults of every run
 };
 
 // Prints one row a policy and test. Progress goes to `progress`. Returns the exit code.

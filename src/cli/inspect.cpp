@@ -51,11 +51,13 @@ nlohmann::ordered_json describe(const GgufFile& file, const InspectOptions& opti
     json["kv_bytes_per_token"][type] = kv_bytes_per_token(file, type, type);
   }
   if (options.memory_bytes == 0) return json;
-  const double free = static_cast<double>(options.memory_bytes) - weights - compute_bytes(file, arch);
+  const double free =
+      static_cast<double>(options.memory_bytes) - weights - compute_bytes(file, arch);
   json["memory_bytes"] = options.memory_bytes;
   for (const char* type : kTypes) {
     const double per_token = kv_bytes_per_token(file, type, type);
-    const double tokens = per_token > 0 ? std::max(0.0, std::floor(free / per_token / 256) * 256) : 0;
+    const double tokens =
+        per_token > 0 ? std::max(0.0, std::floor(free / per_token / 256) * 256) : 0;
     json["budget"][type] = static_cast<long long>(tokens);
   }
   return json;
@@ -63,10 +65,11 @@ nlohmann::ordered_json describe(const GgufFile& file, const InspectOptions& opti
 
 void print_text(const nlohmann::ordered_json& j, std::ostream& out) {
   out << j["file"].get<std::string>() << '\n';
-  if (!j["name"].get<std::string>().empty()) out << "  name            " << j["name"].get<std::string>() << '\n';
+  if (!j["name"].get<std::string>().empty())
+    out << "  name            " << j["name"].get<std::string>() << '\n';
   out << "  architecture    " << j["architecture"].get<std::string>() << '\n'
-      << "  layers          " << j["layers"].get<int>() << ", " << j["heads"].get<int>() << " heads, "
-      << j["kv_heads"].get<int>() << " key-value heads\n"
+      << "  layers          " << j["layers"].get<int>() << ", " << j["heads"].get<int>()
+      << " heads, " << j["kv_heads"].get<int>() << " key-value heads\n"
       << "  trained length  " << j["trained_length"].get<int>() << " tokens\n";
   if (j["sliding_window"].get<int>() > 0) {
     out << "  sliding window  " << j["sliding_window"].get<int>() << " tokens in some layers\n";

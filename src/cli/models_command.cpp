@@ -26,8 +26,8 @@ int models_command(bool json, std::ostream& out) {
   }
   for (const auto& m : list) {
     char row[256];
-    std::snprintf(row, sizeof row, "%-20s %7.0f MiB  %-12s %s\n", m["name"].get<std::string>().c_str(),
-                  m["bytes"].get<double>() / (1024 * 1024),
+    std::snprintf(row, sizeof row, "%-20s %7.0f MiB  %-12s %s\n",
+                  m["name"].get<std::string>().c_str(), m["bytes"].get<double>() / (1024 * 1024),
                   m["here"].get<bool>() ? "here" : "not here yet",
                   m["note"].get<std::string>().c_str());
     out << row;

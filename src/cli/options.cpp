@@ -15,13 +15,24 @@ namespace zoomr {
 namespace {
 
 const std::map<std::string, std::string>& long_names() {
-  static const std::map<std::string, std::string> names = {
-      {"-tb", "--threads-batch"},    {"-ub", "--ubatch-size"},   {"-fa", "--flash-attn"},
-      {"-ctk", "--cache-type-k"},    {"-ctv", "--cache-type-v"}, {"-ngl", "--n-gpu-layers"},
-      {"-dev", "--device"},          {"-ts", "--tensor-split"},  {"-mg", "--main-gpu"},
-      {"-sm", "--split-mode"},       {"-lm", "--load-mode"},     {"-sys", "--system-prompt"},
-      {"-sysf", "--system-prompt-file"}, {"-st", "--single-turn"}, {"-jf", "--json-schema-file"},
-      {"-lv", "--log-verbosity"},    {"-nkvo", "--no-kv-offload"}, {"-kvo", "--kv-offload"}};
+  static const std::map<std::string, std::string> names = {{"-tb", "--threads-batch"},
+                                                           {"-ub", "--ubatch-size"},
+                                                           {"-fa", "--flash-attn"},
+                                                           {"-ctk", "--cache-type-k"},
+                                                           {"-ctv", "--cache-type-v"},
+                                                           {"-ngl", "--n-gpu-layers"},
+                                                           {"-dev", "--device"},
+                                                           {"-ts", "--tensor-split"},
+                                                           {"-mg", "--main-gpu"},
+                                                           {"-sm", "--split-mode"},
+                                                           {"-lm", "--load-mode"},
+                                                           {"-sys", "--system-prompt"},
+                                                           {"-sysf", "--system-prompt-file"},
+                                                           {"-st", "--single-turn"},
+                                                           {"-jf", "--json-schema-file"},
+                                                           {"-lv", "--log-verbosity"},
+                                                           {"-nkvo", "--no-kv-offload"},
+                                                           {"-kvo", "--kv-offload"}};
   return names;
 }
 
@@ -67,7 +78,8 @@ std::size_t parse_bytes(const std::string& text) {
                                                {"M", 1024.0 * 1024},
                                                {"G", 1024.0 * 1024 * 1024},
                                                {"T", 1024.0 * 1024 * 1024 * 1024}};
-  const auto factor = scale.find(unit.empty() ? unit : std::string(1, static_cast<char>(std::toupper(unit[0]))));
+  const auto factor =
+      scale.find(unit.empty() ? unit : std::string(1, static_cast<char>(std::toupper(unit[0]))));
   if (error != std::errc() || factor == scale.end() || unit.size() > 3 || number <= 0) {
     throw Error(ErrorCode::bad_input, "a size is a number with K, M, G or T, not '" + text + "'");
   }
@@ -97,7 +109,8 @@ void add_model_flags(CLI::App& app, ModelOptions& o) {
                if (colon == std::string::npos) throw std::invalid_argument(value);
                o.loras.push_back({value.substr(0, colon), std::stof(value.substr(colon + 1))});
              } catch (const std::exception&) {
-               throw Error(ErrorCode::bad_input, "--lora-scaled is FILE:SCALE, not '" + value + "'");
+               throw Error(ErrorCode::bad_input,
+                           "--lora-scaled is FILE:SCALE, not '" + value + "'");
              }
            }
          },
@@ -105,7 +118,8 @@ void add_model_flags(CLI::App& app, ModelOptions& o) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(group);
-  app.add_option("--override-kv", o.kv_overrides, "Metadata override, KEY=TYPE:VALUE; may be repeated")
+  app.add_option("--override-kv", o.kv_overrides,
+                 "Metadata override, KEY=TYPE:VALUE; may be repeated")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(group);
@@ -134,9 +148,11 @@ void add_model_flags(CLI::App& app, ModelOptions& o) {
                  "How the file is read (-lm): auto, none, mmap, mlock, mmap+mlock or dio")
       ->envname("LLAMA_ARG_LOAD_MODE")
       ->group(group);
-  app.add_flag_callback("--no-mmap", [&o] { o.load_mode = "none"; }, "Same as --load-mode none")
+  app.add_flag_callback(
+         "--no-mmap", [&o] { o.load_mode = "none"; }, "Same as --load-mode none")
       ->group(group);
-  app.add_flag_callback("--mlock", [&o] { o.load_mode = "mlock"; }, "Same as --load-mode mlock")
+  app.add_flag_callback(
+         "--mlock", [&o] { o.load_mode = "mlock"; }, "Same as --load-mode mlock")
       ->group(group);
   app.add_flag("--check-tensors", o.check_tensors, "Look for invalid values while loading")
       ->group(group);
@@ -166,8 +182,9 @@ void add_context_flags(CLI::App& app, RunOptions& options) {
       ->default_str("auto")
       ->envname("LLAMA_ARG_FLASH_ATTN")
       ->group(group);
-  app.add_option("--cache-type-k", o.type_k,
-                 "Type of the keys' cache (-ctk): f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0, q5_1")
+  app.add_option(
+         "--cache-type-k", o.type_k,
+         "Type of the keys' cache (-ctk): f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0, q5_1")
       ->envname("LLAMA_ARG_CACHE_TYPE_K")
       ->group(group);
   app.add_option("--cache-type-v", o.type_v, "Type of the values' cache (-ctv)")
@@ -192,7 +209,8 @@ void add_context_flags(CLI::App& app, RunOptions& options) {
   app.add_option("--yarn-orig-ctx", o.yarn_orig_ctx, "YaRN: original length; 0: the model's")
       ->envname("LLAMA_ARG_YARN_ORIG_CTX")
       ->group(group);
-  app.add_option("--yarn-ext-factor", o.yarn_ext_factor, "YaRN: extrapolation mix; < 0: the model's")
+  app.add_option("--yarn-ext-factor", o.yarn_ext_factor,
+                 "YaRN: extrapolation mix; < 0: the model's")
       ->envname("LLAMA_ARG_YARN_EXT_FACTOR")
       ->group(group);
   app.add_option("--yarn-attn-factor", o.yarn_attn_factor, "YaRN: scale of the attention")
@@ -214,7 +232,8 @@ void add_context_flags(CLI::App& app, RunOptions& options) {
 
 void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
   const std::string group = "Sampling";
-  app.add_option("--samplers", o.samplers, "Samplers in their order, separated by ';'")->group(group);
+  app.add_option("--samplers", o.samplers, "Samplers in their order, separated by ';'")
+      ->group(group);
   app.add_option("-s,--seed", o.seed, "Seed; -1: random")->group(group);
   app.add_option("--temp,--temperature", o.temp, "Temperature; 0: greedy")
       ->envname("LLAMA_ARG_TEMPERATURE")
@@ -222,10 +241,12 @@ void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
   app.add_option("--top-k", o.top_k, "Top-k; 0: off")->envname("LLAMA_ARG_TOP_K")->group(group);
   app.add_option("--top-p", o.top_p, "Top-p; 1: off")->envname("LLAMA_ARG_TOP_P")->group(group);
   app.add_option("--min-p", o.min_p, "Min-p; 0: off")->envname("LLAMA_ARG_MIN_P")->group(group);
-  app.add_option("--top-nsigma,--top-n-sigma", o.top_n_sigma, "Top-n-sigma; < 0: off")->group(group);
+  app.add_option("--top-nsigma,--top-n-sigma", o.top_n_sigma, "Top-n-sigma; < 0: off")
+      ->group(group);
   app.add_option("--xtc-probability", o.xtc_probability, "XTC: probability; 0: off")->group(group);
   app.add_option("--xtc-threshold", o.xtc_threshold, "XTC: threshold")->group(group);
-  app.add_option("--typical,--typical-p", o.typical_p, "Locally typical sampling; 1: off")->group(group);
+  app.add_option("--typical,--typical-p", o.typical_p, "Locally typical sampling; 1: off")
+      ->group(group);
   app.add_option("--repeat-last-n", o.repeat_last_n, "Tokens that penalties look at; 0: off")
       ->group(group);
   app.add_option("--repeat-penalty", o.repeat_penalty, "Repetition penalty; 1: off")
@@ -240,10 +261,12 @@ void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
   app.add_option("--dry-multiplier", o.dry_multiplier, "DRY: multiplier; 0: off")->group(group);
   app.add_option("--dry-base", o.dry_base, "DRY: base")->group(group);
   app.add_option("--dry-allowed-length", o.dry_allowed_length, "DRY: allowed length")->group(group);
-  app.add_option("--dry-penalty-last-n", o.dry_penalty_last_n, "DRY: tokens it looks at")->group(group);
+  app.add_option("--dry-penalty-last-n", o.dry_penalty_last_n, "DRY: tokens it looks at")
+      ->group(group);
   app.add_option("--dynatemp-range", o.dynatemp_range, "Dynamic temperature: range; 0: off")
       ->group(group);
-  app.add_option("--dynatemp-exp", o.dynatemp_exponent, "Dynamic temperature: exponent")->group(group);
+  app.add_option("--dynatemp-exp", o.dynatemp_exponent, "Dynamic temperature: exponent")
+      ->group(group);
   app.add_option("--mirostat", o.mirostat, "Mirostat: 0, 1 or 2")->group(group);
   app.add_option("--mirostat-lr", o.mirostat_eta, "Mirostat: learning rate")->group(group);
   app.add_option("--mirostat-ent", o.mirostat_tau, "Mirostat: target entropy")->group(group);
@@ -255,9 +278,11 @@ void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
              const std::size_t sign = value.find_first_of("+-");
              try {
                if (sign == std::string::npos) throw std::invalid_argument(value);
-               o.logit_bias.push_back({std::stoi(value.substr(0, sign)), std::stof(value.substr(sign))});
+               o.logit_bias.push_back(
+                   {std::stoi(value.substr(0, sign)), std::stof(value.substr(sign))});
              } catch (const std::exception&) {
-               throw Error(ErrorCode::bad_input, "--logit-bias is TOKEN+BIAS or TOKEN-BIAS, not '" + value + "'");
+               throw Error(ErrorCode::bad_input,
+                           "--logit-bias is TOKEN+BIAS or TOKEN-BIAS, not '" + value + "'");
              }
            }
          },
@@ -295,17 +320,21 @@ void add_policy_flags(CLI::App& app, RunOptions& o) {
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);
   app.add_option("--consensus", o.settings.consensus, "Lines or thoughts that a vote brings back")
       ->group(group);
-  app.add_option("--window", o.settings.window, "Most recent tokens, always resident")->group(group);
-  app.add_option("--sink", o.settings.sink, "First tokens, always resident")->group(group);
-  app.add_option("--summaries", o.summaries,
-                 "Who writes a thought's summary: none, native (the model was trained to), prompted "
-                 "(a system text asks), injected (the engine opens one behind each thought)")
+  app.add_option("--window", o.settings.window, "Most recent tokens, always resident")
       ->group(group);
-  app.add_option("--summary-begin", o.summary_begin, "Opening delimiter of a summary")->group(group);
+  app.add_option("--sink", o.settings.sink, "First tokens, always resident")->group(group);
+  app.add_option(
+         "--summaries", o.summaries,
+         "Who writes a thought's summary: none, native (the model was trained to), prompted "
+         "(a system text asks), injected (the engine opens one behind each thought)")
+      ->group(group);
+  app.add_option("--summary-begin", o.summary_begin, "Opening delimiter of a summary")
+      ->group(group);
   app.add_option("--summary-end", o.summary_end, "Closing delimiter of a summary")->group(group);
   app.add_option("--line-min", o.line_min, "Least tokens of a line")->group(group);
   app.add_option("--line-max", o.line_max, "Most tokens of a line")->group(group);
-  app.add_option("--thought-max", o.thought_max, "Tokens after which a thought ends at its next line")
+  app.add_option("--thought-max", o.thought_max,
+                 "Tokens after which a thought ends at its next line")
       ->group(group);
   app.add_flag("!--no-pin-prompt", o.pin_prompt, "Let the prompt's lines leave like any others")
       ->group(group);

@@ -22,21 +22,31 @@ int to_int(const std::string& key, const std::string& value) {
   int number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size()) {
-    throw Error(ErrorCode::bad_input, "policy setting " + key + " needs a number, not '" + value + "'");
+    throw Error(ErrorCode::bad_input,
+                "policy setting " + key + " needs a number, not '" + value + "'");
   }
   return number;
 }
 
 void set(RunOptions& options, const std::string& key, const std::string& value) {
-  if (key == "select") options.settings.select = value;
-  else if (key == "window") options.settings.window = to_int(key, value);
-  else if (key == "sink") options.settings.sink = to_int(key, value);
-  else if (key == "vote-k") options.settings.vote_k = to_int(key, value);
-  else if (key == "consensus") options.settings.consensus = to_int(key, value);
-  else if (key == "summaries") options.summaries = value;
-  else if (key == "ctk") options.context.type_k = value;
-  else if (key == "ctv") options.context.type_v = value;
-  else if (key == "budget") options.budget = {to_int(key, value), false};
+  if (key == "select")
+    options.settings.select = value;
+  else if (key == "window")
+    options.settings.window = to_int(key, value);
+  else if (key == "sink")
+    options.settings.sink = to_int(key, value);
+  else if (key == "vote-k")
+    options.settings.vote_k = to_int(key, value);
+  else if (key == "consensus")
+    options.settings.consensus = to_int(key, value);
+  else if (key == "summaries")
+    options.summaries = value;
+  else if (key == "ctk")
+    options.context.type_k = value;
+  else if (key == "ctv")
+    options.context.type_v = value;
+  else if (key == "budget")
+    options.budget = {to_int(key, value), false};
   else
     throw Error(ErrorCode::bad_input,
                 "unknown policy setting '" + key +
@@ -54,7 +64,8 @@ std::vector<PolicySpec> parse_policies(std::string_view list, const RunOptions& 
     for (std::size_t i = 1; i < parts.size(); ++i) {
       const std::size_t equals = parts[i].find('=');
       if (equals == std::string::npos) {
-        throw Error(ErrorCode::bad_input, "a policy's setting is key=value, not '" + parts[i] + "'");
+        throw Error(ErrorCode::bad_input,
+                    "a policy's setting is key=value, not '" + parts[i] + "'");
       }
       set(spec.options, parts[i].substr(0, equals), parts[i].substr(equals + 1));
     }

@@ -116,12 +116,7 @@ Prompt make_prompt(const RunCommand& command, const Model& model) {
     }
     options.kwargs[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
-  const ChatTemplate::Rendered rendered = chat.apply(messages, options);
-  return {.text = rendered.prompt,
-          .add_special = rendered.add_special,
-          .think_begin = rendered.think_begin,
-          .think_ends = rendered.think_ends,
-          .starts_thinking = rendered.starts_thinking};
+  return as_prompt(chat.apply(messages, options));
 }
 
 // What the reply's last line tells; notes of the run (a delimiter fault, the trained length) too.

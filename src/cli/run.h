@@ -11,12 +11,12 @@ namespace zoomr {
 struct RunCommand {
   ModelOptions model;
   RunOptions run;
-  std::string prompt;              // -p
-  std::string prompt_file;         // -f
-  std::string system;              // -sys
-  std::string system_file;         // -sysf
-  bool raw = false;                // no chat template
-  std::string chat_template;       // override, Jinja text
+  std::string prompt;         // -p
+  std::string prompt_file;    // -f
+  std::string system;         // -sys
+  std::string system_file;    // -sysf
+  bool raw = false;           // no chat template
+  std::string chat_template;  // override, Jinja text
   std::string chat_template_file;
   std::vector<std::string> template_kwargs;  // KEY=VALUE
   std::string reasoning_format = "auto";

@@ -30,7 +30,8 @@ std::string paint_row(std::string row, const char* style, bool color) {
 
 TerminalSize terminal_size() {
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
+    return {};
   return {size.ws_col, size.ws_row};
 }
 
@@ -88,9 +89,8 @@ void LiveText::mark(const EditEvent& edit) {
   zoom_ins_ += edit.kind == EditKind::in ? 1 : 0;
   zoom_outs_ += edit.kind == EditKind::out ? 1 : 0;
   drops_ += edit.kind == EditKind::drop ? edit.span.size() : 0;
-  auto line = std::lower_bound(
-      lines_.begin(), lines_.end(), edit.span.begin,
-      [](const TextLine& l, Pos pos) { return l.span.end <= pos; });
+  auto line = std::lower_bound(lines_.begin(), lines_.end(), edit.span.begin,
+                               [](const TextLine& l, Pos pos) { return l.span.end <= pos; });
   for (; line != lines_.end() && line->span.overlaps(edit.span); ++line) {
     line->folded = edit.kind != EditKind::in;
     line->dropped = edit.kind == EditKind::drop;
@@ -129,9 +129,7 @@ std::vector<std::string> LiveText::rows(int width, int height, bool color) const
       i = last;
       continue;
     }
-    const char* style = line.came_back                           ? kBack
-                        : line.kind == SegmentKind::answer ? ""
-                                                                 : kDim;
+    const char* style = line.came_back ? kBack : line.kind == SegmentKind::answer ? "" : kDim;
     const std::string mark = line.came_back ? "\u25be " : "";
     for (const std::string& row : wrap(mark + line.text, width)) {
       rows.push_back(paint_row(row, style, color));
@@ -147,7 +145,8 @@ std::vector<std::string> LiveText::rows(int width, int height, bool color) const
 std::string LiveText::status(double tokens_per_second) const {
   std::string text = "resident " + std::to_string(resident_);
   if (budget_ > 0) text += "/" + std::to_string(budget_);
-  text += " \u00b7 zooms " + std::to_string(zoom_ins_) + " in, " + std::to_string(zoom_outs_) + " out";
+  text +=
+      " \u00b7 zooms " + std::to_string(zoom_ins_) + " in, " + std::to_string(zoom_outs_) + " out";
   if (drops_ > 0) text += " \u00b7 dropped " + std::to_string(drops_);
   text += " \u00b7 " + std::to_string(n_generated_) + " tokens \u00b7 " +
           one_decimal(tokens_per_second) + " tokens/s";

@@ -52,9 +52,9 @@ class LiveText final : public TraceSink {
   int zoom_ins_ = 0;
   int zoom_outs_ = 0;
   int drops_ = 0;
-  std::vector<std::string> pieces_;      // by position, the prompt's empty
-  std::vector<SegmentKind> kinds_;       // by position
-  std::vector<TextLine> lines_;          // tile the timeline; the last may be open
+  std::vector<std::string> pieces_;  // by position, the prompt's empty
+  std::vector<SegmentKind> kinds_;   // by position
+  std::vector<TextLine> lines_;      // tile the timeline; the last may be open
 };
 
 class TerminalView final : public TraceSink {

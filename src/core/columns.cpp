@@ -16,7 +16,11 @@ struct Character {
 // The first character of a text that is not empty.
 Character first_character(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  const std::size_t n = lead < 0x80    ? 1
+                        : lead >= 0xf0 ? 4
+                        : lead >= 0xe0 ? 3
+                        : lead >= 0xc2 ? 2
+                                       : 0;
   if (n == 0 || n > text.size()) return {text.substr(0, 1), 0, false};
   std::uint32_t code = n == 1 ? lead : lead & (0x7fU >> n);
   for (std::size_t i = 1; i < n; ++i) {

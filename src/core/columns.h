@@ -1,5 +1,5 @@
-// Text in columns, for everything that draws in a terminal. UTF-8; a character counts as one column,
-// East Asian wide ones and emoji as two.
+// Text in columns, for everything that draws in a terminal. UTF-8; a character counts as one
+// column, East Asian wide ones and emoji as two.
 #pragma once
 
 #include <string>

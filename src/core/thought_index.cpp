@@ -33,8 +33,8 @@ void ThoughtIndex::close_lines(const Timeline& timeline) {
   const Pos pending_end = pending_begin_ + static_cast<Pos>(pending_.size() / row);
   for (; n_lines_seen_ < lines.size(); ++n_lines_seen_) {
     const Span span = lines[n_lines_seen_].span;
-    if (span.end > pending_end) break;             // not all of it is decoded yet
-    if (span.begin < pending_begin_) continue;     // the prompt's, which has no keys
+    if (span.end > pending_end) break;          // not all of it is decoded yet
+    if (span.begin < pending_begin_) continue;  // the prompt's, which has no keys
     std::vector<float> mean(row, 0);
     for (Pos pos = span.begin; pos < span.end; ++pos) {
       const float* key = pending_.data() + static_cast<std::size_t>(pos - pending_begin_) * row;
@@ -43,8 +43,10 @@ void ThoughtIndex::close_lines(const Timeline& timeline) {
     for (float& value : mean) value /= static_cast<float>(span.size());
     entries_.push_back({span, means_.size()});
     means_.insert(means_.end(), mean.begin(), mean.end());
-    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(
-                                         static_cast<std::size_t>(span.end - pending_begin_) * row));
+    pending_.erase(
+        pending_.begin(),
+        pending_.begin() +
+            static_cast<std::ptrdiff_t>(static_cast<std::size_t>(span.end - pending_begin_) * row));
     pending_begin_ = span.end;
   }
 }
@@ -69,8 +71,8 @@ const float* ThoughtIndex::mean_of(Span lines, std::vector<float>& made) const {
   const Entry* first = entry_at(lines.begin);
   if (first->span == lines) return means_.data() + first->offset;
   made.assign(layout_.row_size, 0);
-  for (const Entry* entry = first; entry < entries_.data() + entries_.size() && entry->span.begin < lines.end;
-       ++entry) {
+  for (const Entry* entry = first;
+       entry < entries_.data() + entries_.size() && entry->span.begin < lines.end; ++entry) {
     const float weight = static_cast<float>(entry->span.size()) / static_cast<float>(lines.size());
     const float* mean = means_.data() + entry->offset;
     for (std::size_t i = 0; i < layout_.row_size; ++i) made[i] += weight * mean[i];
@@ -114,7 +116,8 @@ VoteResult ThoughtIndex::vote(Pos at, const VoteRule& rule, const HeadLayout& qu
   while (!ranked.empty() && ranked.back().votes == 0) ranked.pop_back();
   result.consensus = std::min(rule.consensus, static_cast<int>(ranked.size()));
   int on_winners = 0;
-  for (int i = 0; i < result.consensus; ++i) on_winners += ranked[static_cast<std::size_t>(i)].votes;
+  for (int i = 0; i < result.consensus; ++i)
+    on_winners += ranked[static_cast<std::size_t>(i)].votes;
   result.ranked = std::move(ranked);
   if (result.total_votes > 0) result.agreeability = double(on_winners) / result.total_votes;
   return result;

@@ -132,7 +132,7 @@ std::string first_text(const Replay& replay, Span segment) {
        i && static_cast<std::size_t>(*i) < lines.size(); ++*i) {
     const Span line = lines[static_cast<std::size_t>(*i)].span;
     if (!segment.contains(line)) break;
-    const std::string text = one_line(replay.text(line));
+    std::string text = one_line(replay.text(line));
     if (!text.empty()) return text;
   }
   return one_line(replay.text(segment));

@@ -20,10 +20,14 @@ double microseconds_since(Clock::time_point start) {
 
 std::string in_words(DecodeStatus status) {
   switch (status) {
-    case DecodeStatus::ok: return "decoded";
-    case DecodeStatus::no_room: return "no free cell in the context";
-    case DecodeStatus::aborted: return "interrupted";
-    case DecodeStatus::failed: return "the back end failed to decode";
+    case DecodeStatus::ok:
+      return "decoded";
+    case DecodeStatus::no_room:
+      return "no free cell in the context";
+    case DecodeStatus::aborted:
+      return "interrupted";
+    case DecodeStatus::failed:
+      return "the back end failed to decode";
   }
   return "?";
 }
@@ -64,6 +68,7 @@ void Engine::step(std::span<Session* const> sessions) {
     session.sample(slice.logits_row < 0 ? std::span<const float>{} : kv_.logits(slice.logits_row));
   }
   compact(sessions);
+  store_.prepare();
 }
 
 Engine::Step Engine::gather(std::span<Session* const> sessions) const {
@@ -177,7 +182,8 @@ EditEvent Engine::zoom_in(Session& session, Span span) {
 }
 
 // Attention costs follow the highest used cell, and libllama never moves one. A line that sits
-// there while there is free room below is taken out and put back: it lands in the lowest free cells.
+// there while there is free room below is taken out and put back: it lands in the lowest free
+// cells.
 void Engine::compact(std::span<Session* const> sessions) {
   Pos resident = 0;
   for (const Session* session : sessions) resident += session->residency().resident.size();

@@ -33,12 +33,18 @@ SegmenterOptions segmenter_options(const SessionOptions& options, Pos n_prompt, 
 
 std::string_view to_string(Finish finish) {
   switch (finish) {
-    case Finish::running: return "running";
-    case Finish::stop: return "stop";
-    case Finish::length: return "length";
-    case Finish::loop: return "loop";
-    case Finish::interrupted: return "interrupted";
-    case Finish::error: return "error";
+    case Finish::running:
+      return "running";
+    case Finish::stop:
+      return "stop";
+    case Finish::length:
+      return "length";
+    case Finish::loop:
+      return "loop";
+    case Finish::interrupted:
+      return "interrupted";
+    case Finish::error:
+      return "error";
   }
   return "?";
 }
@@ -61,9 +67,10 @@ void Session::begin(std::span<const Token> prompt) {
   if (prompt.empty()) throw Error(ErrorCode::bad_input, "the prompt is empty");
   if (policy_->bounded() && options_.budget < n_prompt + kLeastRoom) {
     throw Error(ErrorCode::bad_input,
-                "a budget of " + std::to_string(options_.budget) + " tokens is too small: the prompt has " +
-                    std::to_string(n_prompt) + " and needs 64 beside it (--budget " +
-                    std::to_string(n_prompt + kLeastRoom) + " or more, or +64)");
+                "a budget of " + std::to_string(options_.budget) +
+                    " tokens is too small: the prompt has " + std::to_string(n_prompt) +
+                    " and needs 64 beside it (--budget " + std::to_string(n_prompt + kLeastRoom) +
+                    " or more, or +64)");
   }
   if (n_prompt >= options_.max_positions) {
     throw Error(ErrorCode::bad_input, "the prompt has " + std::to_string(n_prompt) +
@@ -71,8 +78,8 @@ void Session::begin(std::span<const Token> prompt) {
                                           std::to_string(options_.max_positions) + " (-c)");
   }
   n_prompt_ = n_prompt;
-  segmenter_ = Segmenter(
-      segmenter_options(options_, n_prompt, policy_->bounded(), summary_writer_));
+  segmenter_ =
+      Segmenter(segmenter_options(options_, n_prompt, policy_->bounded(), summary_writer_));
   std::vector<std::string> pieces;
   pieces.reserve(prompt.size());
   for (const Token token : prompt) pieces.push_back(vocabulary_.piece(token));
@@ -139,8 +146,10 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
   for (std::size_t i = 0; i < rows.n_keys; ++i) {
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
-    if (needs.mass) key_log_.append(pos, seen.key_layout, keys);
-    else index_.add_key(pos, seen.key_layout, keys);
+    if (needs.mass)
+      key_log_.append(pos, seen.key_layout, keys);
+    else
+      index_.add_key(pos, seen.key_layout, keys);
   }
   index_.close_lines(timeline_);
   if (!rows.has_query) return;
@@ -174,7 +183,8 @@ void Session::applied(const EditEvent& edit) {
         residency_.stored.erase(edit.span);
         residency_.resident.insert(edit.span);
         break;
-      case EditKind::compact: break;
+      case EditKind::compact:
+        break;
     }
   }
   stats_.count(edit);

@@ -31,10 +31,10 @@ namespace zoomr {
 
 struct SessionOptions {
   SeqId seq = 0;
-  Pos budget = 0;          // most resident tokens, the tokens being decoded included
-  Pos max_positions = 0;   // the sequence never grows beyond this: the trained length, or -c
-  int n_predict = -1;      // most generated tokens; < 0: until max_positions
-  int forced_chunk = 1;    // forced tokens decoded in one step
+  Pos budget = 0;         // most resident tokens, the tokens being decoded included
+  Pos max_positions = 0;  // the sequence never grows beyond this: the trained length, or -c
+  int n_predict = -1;     // most generated tokens; < 0: until max_positions
+  int forced_chunk = 1;   // forced tokens decoded in one step
   bool loop_guard = true;
   std::uint64_t seed = 0;  // of policies that roll dice
   SummaryMode summaries = SummaryMode::none;
@@ -65,9 +65,9 @@ class Session {
   [[nodiscard]] Needs needs(Span batch) const;
   // The batch was decoded: keys and queries of its rows go to the index, votes are counted.
   struct Rows {
-    std::size_t first_key = 0;    // of this session in the observation's key rows
-    std::size_t n_keys = 0;       // 0 or the batch's size
-    std::size_t query = 0;        // its query row
+    std::size_t first_key = 0;  // of this session in the observation's key rows
+    std::size_t n_keys = 0;     // 0 or the batch's size
+    std::size_t query = 0;      // its query row
     bool has_query = false;
   };
   void observe(Span batch, const Needs& needs, const Observation& seen, const Rows& rows,
@@ -130,7 +130,7 @@ class Session {
 
   Pos n_prompt_ = 0;
   Pos decoded_ = 0;
-  Boundary boundary_;         // of tokens appended since the last decode
+  Boundary boundary_;  // of tokens appended since the last decode
   std::deque<Token> forced_;
   std::size_t n_delimiter_left_ = 0;  // of forced_: tokens of a summary's delimiter
   std::chrono::steady_clock::time_point last_token_;

@@ -8,8 +8,8 @@ namespace zoomr {
 namespace {
 
 double rate(const std::vector<double>& seconds, std::size_t first) {
-  const double sum = std::accumulate(seconds.begin() + static_cast<std::ptrdiff_t>(first),
-                                     seconds.end(), 0.0);
+  const double sum =
+      std::accumulate(seconds.begin() + static_cast<std::ptrdiff_t>(first), seconds.end(), 0.0);
   return sum > 0 ? static_cast<double>(seconds.size() - first) / sum : 0;
 }
 

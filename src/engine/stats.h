@@ -13,17 +13,17 @@
 namespace zoomr {
 
 struct Stats {
-  Pos peak_resident = 0;         // tokens, those being decoded included
-  double resident_sum = 0;       // over the decodes of generated tokens
-  int n_decodes = 0;             // of generated tokens
-  int n_generated = 0;           // summaries included
-  int n_summary = 0;             // generated tokens inside summaries
-  int zoom_ins = 0;              // lines
-  int zoom_outs = 0;             // lines
+  Pos peak_resident = 0;    // tokens, those being decoded included
+  double resident_sum = 0;  // over the decodes of generated tokens
+  int n_decodes = 0;        // of generated tokens
+  int n_generated = 0;      // summaries included
+  int n_summary = 0;        // generated tokens inside summaries
+  int zoom_ins = 0;         // lines
+  int zoom_outs = 0;        // lines
   int failed_moves = 0;
   std::size_t bytes_moved = 0;
-  double move_us = 0;            // microseconds of moves
-  double agreeability_sum = 0;   // over votes
+  double move_us = 0;           // microseconds of moves
+  double agreeability_sum = 0;  // over votes
   int n_votes = 0;
   int n_prompt_decoded = 0;
   double prompt_seconds = 0;

@@ -6,17 +6,21 @@ namespace zoomr {
 
 std::string_view to_string(SummaryMode mode) {
   switch (mode) {
-    case SummaryMode::none: return "none";
-    case SummaryMode::native: return "native";
-    case SummaryMode::prompted: return "prompted";
-    case SummaryMode::injected: return "injected";
+    case SummaryMode::none:
+      return "none";
+    case SummaryMode::native:
+      return "native";
+    case SummaryMode::prompted:
+      return "prompted";
+    case SummaryMode::injected:
+      return "injected";
   }
   return "?";
 }
 
 SummaryMode parse_summary_mode(std::string_view name) {
-  for (const SummaryMode mode : {SummaryMode::none, SummaryMode::native, SummaryMode::prompted,
-                                 SummaryMode::injected}) {
+  for (const SummaryMode mode :
+       {SummaryMode::none, SummaryMode::native, SummaryMode::prompted, SummaryMode::injected}) {
     if (to_string(mode) == name) return mode;
   }
   throw Error(ErrorCode::bad_input, "unknown summaries mode '" + std::string(name) +
@@ -24,7 +28,8 @@ SummaryMode parse_summary_mode(std::string_view name) {
 }
 
 std::string summary_request(const Delimiters& delimiters) {
-  return "Work in short paragraphs. After each paragraph write one sentence that keeps its results, "
+  return "Work in short paragraphs. After each paragraph write one sentence that keeps its "
+         "results, "
          "between " +
          delimiters.summary_begin + " and " + delimiters.summary_end + ".";
 }

@@ -29,7 +29,7 @@ enum class SummaryMode : std::uint8_t {
 // In mode `injected`: decides when the delimiters are appended. In the others it does nothing.
 class SummaryWriter {
  public:
-  static constexpr int kMostTokens = 48;   // sampled tokens of one summary
+  static constexpr int kMostTokens = 48;    // sampled tokens of one summary
   static constexpr int kLeastThought = 48;  // tokens; a shorter thought is no longer than a summary
 
   SummaryWriter(SummaryMode mode, const Delimiters& delimiters, const Vocabulary& vocabulary);

@@ -20,18 +20,30 @@ double number_at(gguf_type type, const void* data, std::size_t i) {
     return static_cast<double>(value);
   };
   switch (type) {
-    case GGUF_TYPE_UINT8: return read(std::uint8_t{});
-    case GGUF_TYPE_INT8: return read(std::int8_t{});
-    case GGUF_TYPE_UINT16: return read(std::uint16_t{});
-    case GGUF_TYPE_INT16: return read(std::int16_t{});
-    case GGUF_TYPE_UINT32: return read(std::uint32_t{});
-    case GGUF_TYPE_INT32: return read(std::int32_t{});
-    case GGUF_TYPE_FLOAT32: return read(float{});
-    case GGUF_TYPE_UINT64: return read(std::uint64_t{});
-    case GGUF_TYPE_INT64: return read(std::int64_t{});
-    case GGUF_TYPE_FLOAT64: return read(double{});
-    case GGUF_TYPE_BOOL: return read(std::int8_t{});
-    default: return 0;
+    case GGUF_TYPE_UINT8:
+      return read(std::uint8_t{});
+    case GGUF_TYPE_INT8:
+      return read(std::int8_t{});
+    case GGUF_TYPE_UINT16:
+      return read(std::uint16_t{});
+    case GGUF_TYPE_INT16:
+      return read(std::int16_t{});
+    case GGUF_TYPE_UINT32:
+      return read(std::uint32_t{});
+    case GGUF_TYPE_INT32:
+      return read(std::int32_t{});
+    case GGUF_TYPE_FLOAT32:
+      return read(float{});
+    case GGUF_TYPE_UINT64:
+      return read(std::uint64_t{});
+    case GGUF_TYPE_INT64:
+      return read(std::int64_t{});
+    case GGUF_TYPE_FLOAT64:
+      return read(double{});
+    case GGUF_TYPE_BOOL:
+      return read(std::int8_t{});
+    default:
+      return 0;
   }
 }
 
@@ -58,7 +70,8 @@ GgufFile::GgufFile(const std::string& path) {
   ggml_context* tensors = nullptr;
   gguf_.reset(gguf_init_from_file(path.c_str(), {.no_alloc = true, .ctx = &tensors}));
   tensors_.reset(tensors);
-  if (!gguf_) throw Error(ErrorCode::bad_input, path + " is truncated or damaged: its header cannot be read");
+  if (!gguf_)
+    throw Error(ErrorCode::bad_input, path + " is truncated or damaged: its header cannot be read");
   check_extent(path);
 }
 
@@ -99,7 +112,8 @@ std::vector<double> GgufFile::numbers(const std::string& key) const {
   if (type != GGUF_TYPE_ARRAY || !is_number(gguf_get_arr_type(gguf_.get(), id))) return {};
   std::vector<double> values;
   for (std::size_t i = 0; i < gguf_get_arr_n(gguf_.get(), id); ++i) {
-    values.push_back(number_at(gguf_get_arr_type(gguf_.get(), id), gguf_get_arr_data(gguf_.get(), id), i));
+    values.push_back(
+        number_at(gguf_get_arr_type(gguf_.get(), id), gguf_get_arr_data(gguf_.get(), id), i));
   }
   return values;
 }

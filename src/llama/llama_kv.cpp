@@ -35,8 +35,13 @@ struct Batch {
     for (auto& id : seq) seq_ptr.push_back(&id);
   }
   llama_batch view() {
-    return {static_cast<int32_t>(token.size()), token.data(), nullptr, pos.data(), n_seq.data(),
-            seq_ptr.data(), logits.data()};
+    return {static_cast<int32_t>(token.size()),
+            token.data(),
+            nullptr,
+            pos.data(),
+            n_seq.data(),
+            seq_ptr.data(),
+            logits.data()};
   }
   std::vector<llama_token> token;
   std::vector<llama_pos> pos;
@@ -89,6 +94,8 @@ void LlamaKv::make_context(const LlamaKvOptions& options) {
             n_sessions_ < static_cast<int>(llama_max_parallel_sequences()),
         "a context needs cells and sequence ids");
   llama_context_params params = make_context_params(options.context);
+  if (params.yarn_orig_ctx == 0)
+    params.yarn_orig_ctx = static_cast<uint32_t>(model_.yarn_orig_ctx());
   params.n_ctx = static_cast<uint32_t>(padded(options.n_cells));
   params.n_batch = std::min(params.n_batch, params.n_ctx);
   params.n_ubatch = std::min(params.n_ubatch, params.n_batch);
@@ -169,9 +176,10 @@ Blob LlamaKv::save(SeqId seq, Span span) {
   llama_memory_seq_cp(memory, seq, scratch(), span.begin, span.end);
   Blob blob(llama_state_seq_get_size(context_.get(), scratch()));
   const std::size_t written =
-      blob.empty() ? 0
-                   : llama_state_seq_get_data(context_.get(), reinterpret_cast<uint8_t*>(blob.data()),
-                                              blob.size(), scratch());
+      blob.empty()
+          ? 0
+          : llama_state_seq_get_data(context_.get(), reinterpret_cast<uint8_t*>(blob.data()),
+                                     blob.size(), scratch());
   llama_memory_seq_rm(memory, scratch(), -1, -1);
   if (written != blob.size()) return {};
   return blob;
@@ -199,9 +207,9 @@ bool LlamaKv::restore(SeqId seq, Span span, std::span<const std::byte> blob) {
   // After a refusal too: a cache of two parts may keep the first (llama-kv-cache-iswa.cpp).
   llama_memory_seq_rm(memory, scratch(), -1, -1);
   if (hybrid_ && ok) {
-    const std::size_t put = llama_state_seq_set_data_ext(
-        context, reinterpret_cast<const uint8_t*>(recurrent_.data()), recurrent_.size(), seq,
-        LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY);
+    const std::size_t put =
+        llama_state_seq_set_data_ext(context, reinterpret_cast<const uint8_t*>(recurrent_.data()),
+                                     recurrent_.size(), seq, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY);
     if (put != recurrent_.size()) {
       throw Error(ErrorCode::failed, "the recurrent state could not be put back");
     }

@@ -29,9 +29,9 @@ namespace zoomr {
 class LlamaModel;
 
 struct LlamaKvOptions {
-  int n_cells = 0;        // tokens that fit; rounded up to 256, libllama's padding of n_ctx
-  int n_sessions = 1;     // sequences 0 .. n_sessions - 1; one more is the scratch sequence
-  bool swa_full = true;   // false only when nothing is ever zoomed
+  int n_cells = 0;       // tokens that fit; rounded up to 256, libllama's padding of n_ctx
+  int n_sessions = 1;    // sequences 0 .. n_sessions - 1; one more is the scratch sequence
+  bool swa_full = true;  // false only when nothing is ever zoomed
   ContextOptions context;
 };
 
@@ -64,7 +64,8 @@ class LlamaKv final : public Kv {
 
   // Forgets every sequence.
   void clear();
-  // Shows what `from` holds at `span` to `to` as well; no data moves. For the self-test's reference.
+  // Shows what `from` holds at `span` to `to` as well; no data moves. For the self-test's
+  // reference.
   void share(SeqId from, SeqId to, Span span);
   // The newest position of a sequence as libllama sees it; -1: empty. For tests and the self-test.
   [[nodiscard]] Pos newest_position(SeqId seq) const;

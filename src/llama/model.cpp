@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "core/check.h"
 #include "ggml-backend.h"
@@ -56,6 +57,29 @@ llama_model_kv_override parse_override(const std::string& text) {
   return result;
 }
 
+llama_model_kv_override make_override(const std::string& key, std::int64_t value) {
+  llama_model_kv_override result{};
+  result.tag = LLAMA_KV_OVERRIDE_TYPE_INT;
+  std::strncpy(result.key, key.c_str(), sizeof result.key - 1);
+  result.val_i64 = value;
+  return result;
+}
+
+// The factors' choice, with what the user overrides taken into account.
+std::optional<RopePin> rope_pin_of(const GgufFile& file,
+                                   const std::vector<llama_model_kv_override>& overrides) {
+  const auto overridden = [&](const std::string& name) -> std::optional<std::int64_t> {
+    for (const llama_model_kv_override& o : overrides) {
+      if (file.architecture() + name == o.key && o.tag == LLAMA_KV_OVERRIDE_TYPE_INT) {
+        return o.val_i64;
+      }
+    }
+    return std::nullopt;
+  };
+  return pin_rope(file, overridden(".rope.scaling.original_context_length"),
+                  overridden(".context_length"));
+}
+
 llama_split_mode parse_split_mode(const std::string& name) {
   if (name == "none") return LLAMA_SPLIT_MODE_NONE;
   if (name == "layer") return LLAMA_SPLIT_MODE_LAYER;
@@ -89,27 +113,42 @@ std::vector<ggml_backend_dev_t> pick_devices(const ModelOptions& options) {
   return devices;
 }
 
+[[noreturn]] void unfit(const std::string& path, const std::string& why) {
+  bad("the adapter " + path + " does not fit: " + why);
+}
+
+// One pair of matrices against the weights they change; as llama_adapter_lora_init_impl does.
+void check_pair(const std::string& path, const GgufFile& adapter, const GgufFile& model,
+                const std::string& target) {
+  const ggml_tensor* weight = model.tensor(target);
+  const ggml_tensor* a = adapter.tensor(target + ".lora_a");
+  const ggml_tensor* b = adapter.tensor(target + ".lora_b");
+  if (weight == nullptr) unfit(path, "the model has no " + target);
+  if (a == nullptr || b == nullptr) unfit(path, target + " has one half of its pair only");
+  // The token embeddings' pair is applied to rows, not to a product: A and B change places.
+  const bool fits = target.ends_with("token_embd.weight")
+                        ? weight->ne[0] == b->ne[1] && weight->ne[1] == a->ne[1]
+                        : weight->ne[0] == a->ne[0] && weight->ne[1] == b->ne[1];
+  if (!fits) unfit(path, "the shape of " + target + " is another");
+  if (a->ne[target.ends_with("token_embd.weight") ? 0 : 1] != b->ne[0]) {
+    unfit(path, "the ranks of " + target + "'s pair differ");
+  }
+}
+
 // What llama_adapter_lora_init would assert on, or refuse without saying why.
 void check_adapter(const std::string& path, const GgufFile& adapter, const GgufFile& model) {
-  const auto require = [&path](bool ok, const std::string& why) {
-    if (!ok) bad("the adapter " + path + " does not fit: " + why);
-  };
-  require(adapter.text("general.type") == "adapter", "it is not an adapter");
-  require(adapter.text("adapter.type") == "lora", "it is not a LoRA");
-  require(adapter.architecture() == model.architecture(),
-          "it is for " + adapter.architecture() + ", the model is " + model.architecture());
-  require(adapter.is_f32("adapter.lora.alpha"), "its alpha is not a 32-bit float");
+  if (adapter.text("general.type") != "adapter") unfit(path, "it is not an adapter");
+  if (adapter.text("adapter.type") != "lora") unfit(path, "it is not a LoRA");
+  if (adapter.architecture() != model.architecture()) {
+    unfit(path, "it is for " + adapter.architecture() + ", the model is " + model.architecture());
+  }
+  if (!adapter.is_f32("adapter.lora.alpha")) unfit(path, "its alpha is not a 32-bit float");
   for (const std::string& name : adapter.tensor_names()) {
-    if (name.ends_with("_norm.weight")) continue;
-    const bool a = name.ends_with(".lora_a");
-    require(a || name.ends_with(".lora_b"), "it has an unknown tensor " + name);
-    const ggml_tensor* target = model.tensor(name.substr(0, name.size() - 7));
-    require(target != nullptr, "the model has no " + name.substr(0, name.size() - 7));
-    // token embeddings are applied transposed (llama-adapter.cpp)
-    if (name.starts_with("token_embd")) continue;
-    const ggml_tensor* part = adapter.tensor(name);
-    require(a ? part->ne[0] == target->ne[0] : part->ne[1] == target->ne[1],
-            "the shape of " + name + " is another");
+    if (name.ends_with("_norm.weight")) continue;  // libllama leaves them out
+    if (!name.ends_with(".lora_a") && !name.ends_with(".lora_b")) {
+      unfit(path, "it has an unknown tensor " + name);
+    }
+    check_pair(path, adapter, model, name.substr(0, name.size() - std::strlen(".lora_a")));
   }
 }
 
@@ -132,15 +171,22 @@ LlamaModel::LlamaModel(const ModelOptions& options) : path_(find_model(options.p
   for (const LoraOptions& lora : options.loras) {
     check_adapter(lora.path, GgufFile(lora.path), file);
   }
-  load(options);
+  load(options, file);
   load_adapters(options);
+  has_learned_positions_ = file.tensor("position_embd.weight") != nullptr;
 }
 
 LlamaModel::~LlamaModel() = default;
 
-void LlamaModel::load(const ModelOptions& options) {
+void LlamaModel::load(const ModelOptions& options, const GgufFile& file) {
   std::vector<llama_model_kv_override> overrides;
   for (const std::string& text : options.kv_overrides) overrides.push_back(parse_override(text));
+  if (const auto pin = rope_pin_of(file, overrides)) {
+    std::erase_if(overrides, [&pin](const auto& o) { return pin->key == o.key; });
+    overrides.push_back(make_override(pin->key, pin->value));
+    yarn_orig_ctx_ = pin->original_length;
+    identity_ = pin->long_factors ? "|long" : "|short";
+  }
   overrides.push_back({});  // an empty key ends the list
   std::vector<ggml_backend_dev_t> devices = pick_devices(options);
   std::vector<float> split = options.tensor_split;
@@ -155,22 +201,26 @@ void LlamaModel::load(const ModelOptions& options) {
   params.kv_overrides = overrides.data();
   params.load_mode = parse_load_mode(options.load_mode);
   params.check_tensors = options.check_tensors;
+  forget_llama_error();
   model_.reset(llama_model_load_from_file(path_.c_str(), params));
   if (!model_) bad(path_ + " cannot be loaded: " + last_llama_error());
   if (llama_model_is_recurrent(get()) || llama_model_has_encoder(get()) ||
       !llama_model_has_decoder(get()) || llama_model_is_diffusion(get())) {
-    throw Error(ErrorCode::unsupported,
-                path_ + ": " + meta("general.architecture") + " does not think token by token in a KV memory");
+    throw Error(ErrorCode::unsupported, path_ + ": " + meta("general.architecture") +
+                                            " does not think token by token in a KV memory");
   }
   const auto changed = std::filesystem::last_write_time(path_).time_since_epoch().count();
-  identity_ = path_ + '|' + std::to_string(std::filesystem::file_size(path_)) + '|' + std::to_string(changed);
+  identity_ += '|' + path_ + '|' + std::to_string(std::filesystem::file_size(path_)) + '|' +
+               std::to_string(changed);
   for (const std::string& text : options.kv_overrides) identity_ += '|' + text;
 }
 
 void LlamaModel::load_adapters(const ModelOptions& options) {
   for (const LoraOptions& lora : options.loras) {
+    forget_llama_error();
     llama_adapter_lora* adapter = llama_adapter_lora_init(get(), lora.path.c_str());
-    if (adapter == nullptr) bad("the adapter " + lora.path + " cannot be loaded: " + last_llama_error());
+    if (adapter == nullptr)
+      bad("the adapter " + lora.path + " cannot be loaded: " + last_llama_error());
     adapters_.push_back(adapter);
     scales_.push_back(lora.scale);
     identity_ += '|' + lora.path + '*' + std::to_string(lora.scale);
@@ -190,10 +240,12 @@ const llama_vocab* LlamaModel::vocab() const { return llama_model_get_vocab(get(
 
 std::string LlamaModel::piece(Token token) const {
   std::string text(16, '\0');
-  int32_t n = llama_token_to_piece(vocab(), token, text.data(), static_cast<int32_t>(text.size()), 0, true);
+  int32_t n =
+      llama_token_to_piece(vocab(), token, text.data(), static_cast<int32_t>(text.size()), 0, true);
   if (n < 0) {
     text.resize(static_cast<std::size_t>(-n));
-    n = llama_token_to_piece(vocab(), token, text.data(), static_cast<int32_t>(text.size()), 0, true);
+    n = llama_token_to_piece(vocab(), token, text.data(), static_cast<int32_t>(text.size()), 0,
+                             true);
   }
   text.resize(static_cast<std::size_t>(std::max(n, 0)));
   return text;
@@ -261,7 +313,7 @@ std::string models_folder() {
     const char* value = std::getenv(name);
     return std::string(value != nullptr ? value : "");
   };
-  if (const std::string folder = env("ZOOMR_MODELS"); !folder.empty()) return folder;
+  if (std::string folder = env("ZOOMR_MODELS"); !folder.empty()) return folder;
   const std::string data = env("XDG_DATA_HOME");
   return (data.empty() ? env("HOME") + "/.local/share" : data) + "/zoomr/models";
 }
@@ -279,7 +331,7 @@ std::string find_model(const std::string& path_or_name) {
   for (const KnownModel& model : known_models()) {
     names += (names.empty() ? "" : ", ") + std::string(model.name);
     if (model.name != path_or_name) continue;
-    const std::string path = models_folder() + "/" + std::string(model.file);
+    std::string path = models_folder() + "/" + std::string(model.file);
     if (std::filesystem::exists(path, ignored)) return path;
     bad("the model " + path_or_name + " is not here yet: script/models " + path_or_name);
   }

@@ -18,6 +18,8 @@ struct llama_vocab;
 
 namespace zoomr {
 
+class GgufFile;
+
 class LlamaModel final : public Vocabulary {
  public:
   // Throws Error(bad_input): missing, not GGUF, truncated, an adapter that does not fit.
@@ -35,12 +37,17 @@ class LlamaModel final : public Vocabulary {
   [[nodiscard]] bool is_text(Token token) const;  // an ordinary token, neither control nor unused
   [[nodiscard]] Token any_token() const;          // one that can be decoded
 
-  [[nodiscard]] std::string description() const;  // "qwen2 1.5B Q4_K - Medium"
-  [[nodiscard]] std::string backend() const;      // "CPU", "CUDA0", ...
+  [[nodiscard]] std::string description() const;                 // "qwen2 1.5B Q4_K - Medium"
+  [[nodiscard]] std::string backend() const;                     // "CPU", "CUDA0", ...
   [[nodiscard]] std::string meta(const std::string& key) const;  // "" when absent
   [[nodiscard]] int n_ctx_train() const;
   [[nodiscard]] std::uint64_t n_params() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
+  // For llama_context_params::yarn_orig_ctx: not 0 where metadata was overridden to pin LongRoPE's
+  // factors (support.h), so that YaRN still sees the true length.
+  [[nodiscard]] int yarn_orig_ctx() const { return yarn_orig_ctx_; }
+  // The model learned a vector for each position up to n_ctx_train(): libllama would abort behind.
+  [[nodiscard]] bool has_learned_positions() const { return has_learned_positions_; }
   // Everything about the weights that a blob's meaning depends on: file, overrides, adapters.
   [[nodiscard]] std::string identity() const;
   void apply_adapters(llama_context* context) const;
@@ -52,11 +59,13 @@ class LlamaModel final : public Vocabulary {
   struct Free {
     void operator()(llama_model* model) const;
   };
-  void load(const ModelOptions& options);
+  void load(const ModelOptions& options, const GgufFile& file);
   void load_adapters(const ModelOptions& options);
 
   std::string path_;
   std::string identity_;
+  int yarn_orig_ctx_ = 0;
+  bool has_learned_positions_ = false;
   std::unique_ptr<llama_model, Free> model_;
   std::vector<llama_adapter_lora*> adapters_;  // the model owns them
   std::vector<float> scales_;

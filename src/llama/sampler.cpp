@@ -42,13 +42,14 @@ llama_sampler* make_named(const std::string& name, const SamplingOptions& o, std
                           const llama_vocab* vocab) {
   const auto min_keep = static_cast<std::size_t>(o.min_keep);
   if (name == "penalties") {
-    return llama_sampler_init_penalties(llama_vocab_n_tokens(vocab), o.repeat_last_n, o.repeat_penalty,
-                                        o.frequency_penalty, o.presence_penalty);
+    return llama_sampler_init_penalties(llama_vocab_n_tokens(vocab), o.repeat_last_n,
+                                        o.repeat_penalty, o.frequency_penalty, o.presence_penalty);
   }
   if (name == "dry") return make_dry(o, vocab);
   if (name == "top_n_sigma") return llama_sampler_init_top_n_sigma(o.top_n_sigma);
   if (name == "top_k") return llama_sampler_init_top_k(o.top_k);
-  if (name == "typ_p" || name == "typical_p") return llama_sampler_init_typical(o.typical_p, min_keep);
+  if (name == "typ_p" || name == "typical_p")
+    return llama_sampler_init_typical(o.typical_p, min_keep);
   if (name == "top_p") return llama_sampler_init_top_p(o.top_p, min_keep);
   if (name == "min_p") return llama_sampler_init_min_p(o.min_p, min_keep);
   if (name == "xtc") {
@@ -83,9 +84,9 @@ void add_samplers(llama_sampler* chain, const SamplingOptions& o, std::uint32_t 
                   const llama_vocab* vocab) {
   const std::vector<llama_logit_bias> bias = biases(o, vocab);
   if (!bias.empty()) {
-    llama_sampler_chain_add(chain, llama_sampler_init_logit_bias(llama_vocab_n_tokens(vocab),
-                                                                 static_cast<int32_t>(bias.size()),
-                                                                 bias.data()));
+    llama_sampler_chain_add(
+        chain, llama_sampler_init_logit_bias(llama_vocab_n_tokens(vocab),
+                                             static_cast<int32_t>(bias.size()), bias.data()));
   }
   if (o.mirostat > 0) {
     llama_sampler_chain_add(chain, llama_sampler_init_temp(o.temp));

@@ -17,13 +17,13 @@ namespace zoomr {
 
 namespace {
 
-constexpr Pos kFirst = 32;         // tokens before the test
-constexpr Span kHidden{6, 22};     // what is hidden and shown
-constexpr Pos kAfter = 4;          // tokens decoded while hidden, and again after
+constexpr Pos kFirst = 32;      // tokens before the test
+constexpr Span kHidden{6, 22};  // what is hidden and shown
+constexpr Pos kAfter = 4;       // tokens decoded while hidden, and again after
 constexpr int kPermutations = 3;
 constexpr SeqId kTested = 0;
 constexpr SeqId kReference = 1;
-constexpr SeqId kKeeper = 2;       // holds the hidden span's cells for the reference
+constexpr SeqId kKeeper = 2;  // holds the hidden span's cells for the reference
 constexpr int kSequences = 3;
 
 using Logits = std::vector<std::vector<float>>;
@@ -51,7 +51,8 @@ double largest_magnitude(const Logits& rows) {
 class Harness {
  public:
   Harness(const LlamaModel& model, const ContextOptions& context)
-      : kv_(model, {.n_cells = 256, .n_sessions = kSequences, .swa_full = true, .context = context}) {
+      : kv_(model,
+            {.n_cells = 256, .n_sessions = kSequences, .swa_full = true, .context = context}) {
     std::mt19937 random(7);
     std::uniform_int_distribution<Token> any(0, model.n_tokens() - 1);
     while (static_cast<Pos>(tokens_.size()) < kFirst + 2 * kAfter) {
@@ -78,7 +79,8 @@ class Harness {
   // Decodes a span as one batch, without logits.
   void read(Span span, SeqId seq) {
     std::vector<BatchToken> batch;
-    for (Pos pos = span.begin; pos < span.end; ++pos) batch.push_back({token(pos), pos, seq, false});
+    for (Pos pos = span.begin; pos < span.end; ++pos)
+      batch.push_back({token(pos), pos, seq, false});
     run(batch);
   }
 
@@ -122,7 +124,8 @@ double measure_noise(Harness& harness) {
 void share_keeping_state(LlamaKv& kv, bool hybrid, SeqId from, SeqId to, Span span) {
   std::vector<uint8_t> state;
   if (hybrid) {
-    state.resize(llama_state_seq_get_size_ext(kv.context(), to, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY));
+    state.resize(
+        llama_state_seq_get_size_ext(kv.context(), to, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY));
     llama_state_seq_get_data_ext(kv.context(), state.data(), state.size(), to,
                                  LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY);
   }
@@ -162,8 +165,8 @@ SelfTest self_test(const LlamaModel& model, const ContextOptions& context) {
   } else {
     const auto shown =
         harness.decode({kFirst + kAfter, kFirst + 2 * kAfter}, {kTested, kReference});
-    result.difference = std::max(largest_difference(hidden[0], hidden[1]),
-                                 largest_difference(shown[0], shown[1]));
+    result.difference =
+        std::max(largest_difference(hidden[0], hidden[1]), largest_difference(shown[0], shown[1]));
     // Models whose permuted cells round alike would leave no room at all: 1e-4 of the logits' size.
     result.bound = std::max(2 * result.noise, 1e-4 * largest_magnitude(shown[1]));
     result.exact = result.difference <= result.bound;
@@ -172,8 +175,8 @@ SelfTest self_test(const LlamaModel& model, const ContextOptions& context) {
                    std::to_string(result.bound);
     }
   }
-  result.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-                  .count();
+  result.ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
 

@@ -1,7 +1,9 @@
 #include "llama/support.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
+#include <utility>
 
 #include "ggml.h"
 #include "llama/context_params.h"
@@ -10,6 +12,10 @@
 namespace zoomr {
 
 namespace {
+
+bool has_long_factors(const GgufFile& file) {
+  return file.has_tensor("rope_factors_long") || file.has_tensor("rope_factors_short");
+}
 
 bool is_one_of(const std::string& name, const std::set<std::string>& names) {
   return names.contains(name);
@@ -36,14 +42,31 @@ Support check_support(const GgufFile& file) {
   if (is_one_of(arch, {"dream", "llada", "llada-moe", "rnd1"})) {
     return no(arch + " is a diffusion model: it does not think token by token");
   }
-  // llama-model.cpp, get_rope_factors: long or short factors are chosen by n_ctx, so a small
-  // context would silently be another model.
-  if (file.has_tensor("rope_factors_long") && file.has_tensor("rope_factors_short")) {
-    return no(arch +
-              " chooses its rotation by the context's size (LongRoPE): a small context would be "
-              "another model");
+  // mistral3.cpp scales its attention by the number that would have to be overridden (pin_rope).
+  if (arch == "mistral3" && has_long_factors(file)) {
+    return no(
+        arch +
+        " chooses its rotation by the context's size (LongRoPE), which cannot be pinned here: "
+        "a small context would be another model");
   }
   return {};
+}
+
+std::optional<RopePin> pin_rope(const GgufFile& file, std::optional<std::int64_t> original_length,
+                                std::optional<std::int64_t> trained_length) {
+  if (!has_long_factors(file)) return std::nullopt;
+  const std::string arch = file.architecture();
+  const auto number = [&file](const std::string& key, std::int64_t otherwise) {
+    return static_cast<std::int64_t>(file.number(key).value_or(static_cast<double>(otherwise)));
+  };
+  RopePin pin;
+  pin.key = arch + ".rope.scaling.original_context_length";
+  const std::int64_t trained = trained_length.value_or(number(arch + ".context_length", 0));
+  const std::int64_t original = original_length.value_or(number(pin.key, trained));
+  pin.original_length = static_cast<int>(original);
+  pin.long_factors = trained > original;
+  pin.value = pin.long_factors ? 0 : std::numeric_limits<std::int32_t>::max();
+  return pin;
 }
 
 double kv_bytes_per_token(const GgufFile& file, const std::string& type_k,

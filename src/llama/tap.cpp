@@ -134,7 +134,8 @@ void Tap::take(ggml_tensor* node) {
 }
 
 void Tap::learn_shape(const ggml_tensor* node, int layer) {
-  if (layer >= static_cast<int>(layers_.size())) layers_.resize(static_cast<std::size_t>(layer) + 1);
+  if (layer >= static_cast<int>(layers_.size()))
+    layers_.resize(static_cast<std::size_t>(layer) + 1);
   // op_params of FLASH_ATTN_EXT: scale, max_bias, logit_softcap (ggml.c, ggml_flash_attn_ext).
   layers_[static_cast<std::size_t>(layer)] = {
       .n_head = static_cast<int>(node->src[0]->ne[2]),
@@ -205,7 +206,8 @@ void Tap::take_keys(const Layer& state, int layer, int first_row, int n_rows) {
     if (!f32) ggml_get_type_traits(root->type)->to_float(row_.data(), row_f32_.data(), root->ne[0]);
     float* out = observation_.keys.data() + i * observation_.key_layout.row_size;
     for (const auto& item : items) {
-      const std::size_t begin = static_cast<std::size_t>(item.head.head) * static_cast<std::size_t>(item.d);
+      const std::size_t begin =
+          static_cast<std::size_t>(item.head.head) * static_cast<std::size_t>(item.d);
       if (begin + static_cast<std::size_t>(item.d) > row_f32_.size()) continue;
       std::copy_n(row_f32_.data() + begin, item.d, out + item.offset);
     }

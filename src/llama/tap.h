@@ -64,7 +64,7 @@ class Tap {
   std::size_t cache_bytes_ = 0;
   int attention_width_ = 0;
   std::string fault_;
-  std::vector<std::byte> row_;       // one cache row as stored
+  std::vector<std::byte> row_;  // one cache row as stored
   std::vector<float> row_f32_;
   std::vector<std::int64_t> cells_;  // SET_ROWS indices of the ubatch
 };

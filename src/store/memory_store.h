@@ -18,6 +18,7 @@ class MemoryStore final : public ThoughtStore {
   [[nodiscard]] Status put(const StoreKey& key, std::uint64_t fingerprint, Blob blob) override;
   [[nodiscard]] Found get(const StoreKey& key, std::uint64_t fingerprint) override;
   [[nodiscard]] bool contains(const StoreKey& key) const override { return records_.contains(key); }
+  void prepare() override;
   void erase(const StoreKey& key) override;
   // For tests: the stored bytes themselves, to be damaged.
   [[nodiscard]] std::span<std::byte> raw(const StoreKey& key);
@@ -33,6 +34,7 @@ class MemoryStore final : public ThoughtStore {
   std::map<StoreKey, Record> records_;
   std::size_t capacity_;
   std::size_t bytes_ = 0;
+  std::size_t warm_bytes_ = 0;  // the heap has been touched up to about here
 };
 
 }  // namespace zoomr

@@ -37,6 +37,8 @@ class ThoughtStore {
   [[nodiscard]] virtual Status put(const StoreKey& key, std::uint64_t fingerprint, Blob blob) = 0;
   [[nodiscard]] virtual Found get(const StoreKey& key, std::uint64_t fingerprint) = 0;
   [[nodiscard]] virtual bool contains(const StoreKey& key) const = 0;
+  // Called between steps: whatever makes the next put() quick. Nothing to see from outside.
+  virtual void prepare() {}
   virtual void erase(const StoreKey& key) = 0;  // absent: nothing happens
   virtual void erase_session(std::uint64_t session) = 0;
   [[nodiscard]] virtual std::size_t bytes() const = 0;

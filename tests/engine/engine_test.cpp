@@ -1,7 +1,6 @@
-#include "engine/testing.h"
-
 #include <set>
 
+#include "engine/testing.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
@@ -102,8 +101,10 @@ TEST(Engine, ALineIsSavedOnce) {
   int again = 0;
   for (const EditEvent& e : t.recorder.all<EditEvent>()) {
     if (e.kind != EditKind::out) continue;
-    if (e.bytes > 0) ++saves[e.span.begin];
-    else ++again;
+    if (e.bytes > 0)
+      ++saves[e.span.begin];
+    else
+      ++again;
   }
   for (const auto& [pos, n] : saves) EXPECT_EQ(n, 1) << pos;
   EXPECT_GT(again, 0);
@@ -135,10 +136,11 @@ TEST(Engine, PlantedEvidenceBringsTheRightLineBack) {
   MemoryStore store;
   Engine engine(kv, store);
   Thinker t({.n_predict = 200, .next = script([] {
-    std::vector<Token> tokens;
-    for (int i = 0; i < 200; ++i) tokens.push_back(Words::id(i % 5 == 3 ? "." : " a"));
-    return tokens;
-  }())});
+                                 std::vector<Token> tokens;
+                                 for (int i = 0; i < 200; ++i)
+                                   tokens.push_back(Words::id(i % 5 == 3 ? "." : " a"));
+                                 return tokens;
+                               }())});
   Session* const sessions[] = {t.session.get()};
   while (t.session->running()) engine.step(sessions);
   EXPECT_TRUE(t.session->residency().resident.covers(t.session->timeline().lines()[1].span));
@@ -157,8 +159,10 @@ TEST(Engine, DropsComeBeforeRestores) {
     if (std::holds_alternative<DecodeEvent>(event)) in_seen = false;
     const auto* edit = std::get_if<EditEvent>(&event);
     if (edit == nullptr || edit->kind == EditKind::compact) continue;
-    if (edit->kind == EditKind::in) in_seen = true;
-    else EXPECT_FALSE(in_seen);
+    if (edit->kind == EditKind::in)
+      in_seen = true;
+    else
+      EXPECT_FALSE(in_seen);
   }
 }
 

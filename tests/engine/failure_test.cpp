@@ -30,7 +30,9 @@ TEST(Compaction, ALineThatCannotBePutBackIsStored) {
 
 TEST(Failure, ARestoreThatIsRefusedLeavesTheLineStored) {
   FakeKv kv({.n_cells = 96});
-  kv.fail_when([](FakeKv::Site site, int) { return site == FakeKv::Site::restore ? DecodeStatus::no_room : DecodeStatus::ok; });
+  kv.fail_when([](FakeKv::Site site, int) {
+    return site == FakeKv::Site::restore ? DecodeStatus::no_room : DecodeStatus::ok;
+  });
   MemoryStore store;
   Engine engine(kv, store);
   Thinker t({.next = random_words(4)});
@@ -45,14 +47,17 @@ TEST(Failure, ARestoreThatIsRefusedLeavesTheLineStored) {
 
 TEST(Failure, ASaveThatFailsKeepsTheLineAndEndsTheRunInTime) {
   FakeKv kv({.n_cells = 96});
-  kv.fail_when([](FakeKv::Site site, int) { return site == FakeKv::Site::save ? DecodeStatus::failed : DecodeStatus::ok; });
+  kv.fail_when([](FakeKv::Site site, int) {
+    return site == FakeKv::Site::save ? DecodeStatus::failed : DecodeStatus::ok;
+  });
   MemoryStore store;
   Engine engine(kv, store);
   Thinker t({.next = random_words(4)});
   Session* const sessions[] = {t.session.get()};
   while (t.session->running()) engine.step(sessions);
   EXPECT_EQ(t.session->finish_reason(), Finish::error);
-  EXPECT_NE(t.session->failure().find("could not be stored"), std::string::npos) << t.session->failure();
+  EXPECT_NE(t.session->failure().find("could not be stored"), std::string::npos)
+      << t.session->failure();
   EXPECT_LE(t.session->residency().resident.size(), 96);
   expect_same_residents(kv, t);
   expect_nothing_lost(t);

@@ -1,6 +1,6 @@
-// Every policy through one suite: random token streams, with one and with several sessions, with and
-// without failures. The invariants hold at every step (the engine throws otherwise), the trace is
-// true, the Kv holds what the session believes, and what is not dropped is never lost.
+// Every policy through one suite: random token streams, with one and with several sessions, with
+// and without failures. The invariants hold at every step (the engine throws otherwise), the trace
+// is true, the Kv holds what the session believes, and what is not dropped is never lost.
 #include "engine/testing.h"
 
 namespace zoomr {
@@ -35,7 +35,10 @@ class EveryPolicy : public ::testing::TestWithParam<Case> {
     return policy == "streaming-llm" || policy == "h2o" || policy == "summary-only";
   }
   static Scene scene(SeqId seq = 0) {
-    return {.policy = GetParam().policy, .seq = seq, .summaries = summaries_of(GetParam().policy), .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
+    return {.policy = GetParam().policy,
+            .seq = seq,
+            .summaries = summaries_of(GetParam().policy),
+            .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
   }
   static void expect_sound(const FakeKv& kv, Thinker& thinker) {
     expect_same_residents(kv, thinker);
@@ -69,7 +72,9 @@ TEST_P(EveryPolicy, ThreeSessionsInOneMemory) {
   Thinker b(scene(1));
   Thinker c(scene(2));
   Session* const sessions[] = {a.session.get(), b.session.get(), c.session.get()};
-  for (int i = 0; i < 2000 && (a.session->running() || b.session->running() || c.session->running()); ++i) engine.step(sessions);
+  for (int i = 0;
+       i < 2000 && (a.session->running() || b.session->running() || c.session->running()); ++i)
+    engine.step(sessions);
   for (Thinker* thinker : {&a, &b, &c}) {
     EXPECT_EQ(thinker->session->finish_reason(), Finish::length);
     expect_sound(kv, *thinker);
@@ -108,7 +113,24 @@ TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
   Session* const sessions[] = {thinker.session.get()};
   while (thinker.session->running()) engine.step(sessions);
   EXPECT_EQ(thinker.session->stats().n_generated, 300);
-  for (std::size_t i = 0; i < taught.size(); ++i) ASSERT_EQ(thinker.session->timeline().tokens()[12 + i], taught[i]);
+  for (std::size_t i = 0; i < taught.size(); ++i)
+    ASSERT_EQ(thinker.session->timeline().tokens()[12 + i], taught[i]);
+  expect_sound(kv, thinker);
+}
+
+// A prompt that is not pinned is cut into lines, and leaves like any others.
+TEST_P(EveryPolicy, AnUnpinnedPromptMayLeave) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 160});
+  MemoryStore store;
+  Engine engine(kv, store);
+  Scene s = scene();
+  s.pin_prompt = false;
+  s.n_prompt = 80;
+  s.budget = 160;
+  Thinker thinker(s);
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  EXPECT_EQ(thinker.session->finish_reason(), Finish::length);
   expect_sound(kv, thinker);
 }
 
@@ -116,11 +138,13 @@ TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
 TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
   using Site = FakeKv::Site;
   for (const Site site : {Site::decode, Site::save, Site::restore}) {
-    for (const DecodeStatus status : {DecodeStatus::no_room, DecodeStatus::aborted, DecodeStatus::failed}) {
+    for (const DecodeStatus status :
+         {DecodeStatus::no_room, DecodeStatus::aborted, DecodeStatus::failed}) {
       if (site != Site::decode && status != DecodeStatus::failed) continue;
       for (int call = 0; call < 40; call += 3) {
         FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
-        kv.fail_when([&](Site at, int n) { return at == site && n == call ? status : DecodeStatus::ok; });
+        kv.fail_when(
+            [&](Site at, int n) { return at == site && n == call ? status : DecodeStatus::ok; });
         MemoryStore store;
         Engine engine(kv, store);
         Scene s = scene();
@@ -129,7 +153,8 @@ TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
         Session* const sessions[] = {thinker.session.get()};
         while (thinker.session->running()) engine.step(sessions);
         if (site == Site::decode) {
-          ASSERT_EQ(thinker.session->finish_reason(), status == DecodeStatus::aborted ? Finish::interrupted : Finish::error);
+          ASSERT_EQ(thinker.session->finish_reason(),
+                    status == DecodeStatus::aborted ? Finish::interrupted : Finish::error);
         }
         expect_sound(kv, thinker);
         if (HasFailure()) return;
@@ -141,7 +166,10 @@ TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
 TEST_P(EveryPolicy, RandomFailures) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
   std::mt19937 random(GetParam().seed);
-  kv.fail_when([&](FakeKv::Site site, int) { return site != FakeKv::Site::decode && random() % 5 == 0 ? DecodeStatus::failed : DecodeStatus::ok; });
+  kv.fail_when([&](FakeKv::Site site, int) {
+    return site != FakeKv::Site::decode && random() % 5 == 0 ? DecodeStatus::failed
+                                                             : DecodeStatus::ok;
+  });
   MemoryStore store;
   Engine engine(kv, store);
   Thinker thinker(scene());

@@ -12,8 +12,10 @@ std::vector<Token> paragraph(int n_words) {
   return tokens;
 }
 
-std::unique_ptr<Thinker> think(SummaryMode mode, std::vector<Token> tokens, FakeKv& kv, MemoryStore& store) {
-  auto t = std::make_unique<Thinker>(Scene{.budget = 400, .n_predict = 400, .summaries = mode, .next = script(std::move(tokens))});
+std::unique_ptr<Thinker> think(SummaryMode mode, std::vector<Token> tokens, FakeKv& kv,
+                               MemoryStore& store) {
+  auto t = std::make_unique<Thinker>(
+      Scene{.budget = 400, .n_predict = 400, .summaries = mode, .next = script(std::move(tokens))});
   Engine engine(kv, store);
   Session* const sessions[] = {t->session.get()};
   while (t->session->running()) engine.step(sessions);
@@ -22,7 +24,9 @@ std::unique_ptr<Thinker> think(SummaryMode mode, std::vector<Token> tokens, Fake
 
 class Injected : public ::testing::Test {
  protected:
-  std::unique_ptr<Thinker> run(std::vector<Token> tokens) { return think(SummaryMode::injected, std::move(tokens), kv, store); }
+  std::unique_ptr<Thinker> run(std::vector<Token> tokens) {
+    return think(SummaryMode::injected, std::move(tokens), kv, store);
+  }
   FakeKv kv{{.n_cells = 512}};
   MemoryStore store;
 };
@@ -54,7 +58,8 @@ TEST_F(Injected, ClosesASummaryThatDoesNotEnd) {
 
 TEST_F(Injected, AModelThatWantsToStopInsideFinishesItsThought) {
   std::vector<Token> tokens = paragraph(50);
-  for (const Token token : {Words::id(" sea"), Words::kEnd, Words::id(" a")}) tokens.push_back(token);
+  for (const Token token : {Words::id(" sea"), Words::kEnd, Words::id(" a")})
+    tokens.push_back(token);
   const auto t = run(tokens);
   EXPECT_EQ(t->session->timeline().segments()[2].kind, SegmentKind::summary);
   EXPECT_TRUE(t->session->text().ends_with(" a"));
@@ -103,7 +108,8 @@ TEST(Native, FaultsAreLogged) {
 TEST(None, DelimitersAreJustText) {
   FakeKv kv({.n_cells = 512});
   MemoryStore store;
-  std::vector<Token> tokens = {Words::id(" a"), Words::id("<s>"), Words::id(" sea"), Words::id("</s>")};
+  std::vector<Token> tokens = {Words::id(" a"), Words::id("<s>"), Words::id(" sea"),
+                               Words::id("</s>")};
   const auto t = think(SummaryMode::none, tokens, kv, store);
   EXPECT_EQ(t->session->timeline().segments().size(), 2U);
   EXPECT_EQ(t->session->stats().n_summary, 0);

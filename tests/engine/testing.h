@@ -23,7 +23,9 @@ namespace zoomr {
 class Words final : public Vocabulary {
  public:
   static const std::vector<std::string>& all() {
-    static const std::vector<std::string> words = {" a", " bee", " sees", ".", "\n", "\n\n", " 3", "<s>", "</s>", " the", " sea", "!", "<end>"};
+    static const std::vector<std::string> words = {" a",   " bee", " sees", ".",    "\n",
+                                                   "\n\n", " 3",   "<s>",   "</s>", " the",
+                                                   " sea", "!",    "<end>"};
     return words;
   }
   static constexpr Token kEnd = 12;
@@ -33,9 +35,14 @@ class Words final : public Vocabulary {
     }
     throw std::logic_error("no word " + word);
   }
-  [[nodiscard]] std::string piece(Token token) const override { return all().at(static_cast<std::size_t>(token)); }
+  [[nodiscard]] std::string piece(Token token) const override {
+    return all().at(static_cast<std::size_t>(token));
+  }
   [[nodiscard]] bool is_eog(Token token) const override { return token == kEnd; }
-  [[nodiscard]] std::vector<Token> tokenize(std::string_view text, bool /*add_special*/, bool /*parse_special*/) const override { return {id(std::string(text))}; }
+  [[nodiscard]] std::vector<Token> tokenize(std::string_view text, bool /*add_special*/,
+                                            bool /*parse_special*/) const override {
+    return {id(std::string(text))};
+  }
   [[nodiscard]] int n_tokens() const override { return static_cast<int>(all().size()); }
 };
 
@@ -55,7 +62,9 @@ class FunctionSampler final : public Sampler {
 
 inline std::function<Token()> script(std::vector<Token> tokens) {
   auto at = std::make_shared<std::size_t>(0);
-  return [tokens = std::move(tokens), at] { return *at < tokens.size() ? tokens[(*at)++] : Words::kEnd; };
+  return [tokens = std::move(tokens), at] {
+    return *at < tokens.size() ? tokens[(*at)++] : Words::kEnd;
+  };
 }
 
 inline std::function<Token()> random_words(unsigned seed, Token below = Words::kEnd) {
@@ -84,6 +93,7 @@ struct Scene {
   int n_predict = 300;
   int n_prompt = 12;
   int forced_chunk = 1;
+  bool pin_prompt = true;
   bool loop_guard = false;
   SummaryMode summaries = SummaryMode::none;
   std::function<Token()> next = random_words(1);
@@ -92,7 +102,8 @@ struct Scene {
 // A session with its recorder; begun.
 struct Thinker {
   explicit Thinker(const Scene& scene) : options(scene) {
-    const PolicySettings settings{.window = 16, .sink = 4, .summaries = scene.summaries != SummaryMode::none};
+    const PolicySettings settings{
+        .window = 16, .sink = 4, .summaries = scene.summaries != SummaryMode::none};
     auto policy = make_policy(scene.policy, settings);
     SessionOptions o{.seq = scene.seq,
                      .budget = policy->bounded() ? scene.budget : 100000,
@@ -102,19 +113,36 @@ struct Thinker {
                      .loop_guard = scene.loop_guard,
                      .seed = 5,
                      .summaries = scene.summaries,
-                     .segmenter = {.line_min = 3, .line_max = 12, .thought_max = 60, .summary_max = 20, .delimiters = {.summary_begin = "<s>", .summary_end = "</s>"}}};
-    recorder.write(RunEvent{.zoomr = "t", .llama = "t", .model = "fake", .policy = scene.policy, .budget = policy->bounded() ? scene.budget : 0, .unit = policy->unit(), .n_ctx = 0, .options = {{"summaries", std::string(to_string(scene.summaries))}}});
+                     .segmenter = {.line_min = 3,
+                                   .line_max = 12,
+                                   .thought_max = 60,
+                                   .summary_max = 20,
+                                   .pin_prompt = scene.pin_prompt,
+                                   .delimiters = {.summary_begin = "<s>", .summary_end = "</s>"}}};
+    recorder.write(RunEvent{.zoomr = "t",
+                            .llama = "t",
+                            .model = "fake",
+                            .policy = scene.policy,
+                            .budget = policy->bounded() ? scene.budget : 0,
+                            .unit = policy->unit(),
+                            .n_ctx = 0,
+                            .options = {{"summaries", std::string(to_string(scene.summaries))}}});
     auto s = std::make_unique<FunctionSampler>(scene.next);
     sampler = s.get();
-    session = std::make_unique<Session>(static_cast<std::uint64_t>(scene.seq) + 1, o, std::move(policy), std::move(s), words, std::vector<TraceSink*>{&recorder});
+    session =
+        std::make_unique<Session>(static_cast<std::uint64_t>(scene.seq) + 1, o, std::move(policy),
+                                  std::move(s), words, std::vector<TraceSink*>{&recorder});
     session->begin(std::vector<Token>(static_cast<std::size_t>(scene.n_prompt), Words::id(" the")));
   }
 
   // The trace tells the truth: a replay of it ends in the session's own state.
   void expect_true_trace() {
-    recorder.write(FinalEvent{{{"text_hash", text_hash(session->text())}, {"finish_reason", std::string(to_string(session->finish_reason()))}}});
+    recorder.write(
+        FinalEvent{{{"text_hash", text_hash(session->text())},
+                    {"finish_reason", std::string(to_string(session->finish_reason()))}}});
     Replay replay;
-    for (const TraceEvent& event : recorder.events) ASSERT_NO_THROW(replay.apply(from_json_line(to_json_line(event))));
+    for (const TraceEvent& event : recorder.events)
+      ASSERT_NO_THROW(replay.apply(from_json_line(to_json_line(event))));
     EXPECT_EQ(replay.residency(), session->residency());
     EXPECT_EQ(replay.decoded(), session->decoded());
   }

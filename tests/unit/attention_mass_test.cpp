@@ -44,7 +44,8 @@ TEST(AttentionMass, SeesOnlyWhatIsResident) {
 TEST(AttentionMass, Accumulates) {
   const KeyLog log = log_of({0, 0}, layout(true));
   std::vector<float> mass;
-  for (int i = 0; i < 3; ++i) add_attention_mass(log, {{0, 2}}, layout(false), std::vector<float>{1, 1}, mass);
+  for (int i = 0; i < 3; ++i)
+    add_attention_mass(log, {{0, 2}}, layout(false), std::vector<float>{1, 1}, mass);
   EXPECT_NEAR(mass[0], 3.0, 1e-5);
 }
 

@@ -19,7 +19,8 @@ TEST(Layout, PacksAllHeadsInOrder) {
 }
 
 TEST(Layout, LeavesOutHeadsThatDoNotExist) {
-  const HeadLayout layout = make_layout({.chosen = {{0, 3}, {0, 9}, {1, 0}, {7, 0}}}, kLayers, false);
+  const HeadLayout layout =
+      make_layout({.chosen = {{0, 3}, {0, 9}, {1, 0}, {7, 0}}}, kLayers, false);
   ASSERT_EQ(layout.items.size(), 1U);
   EXPECT_EQ(layout.items[0].head, (Head{0, 3}));
   EXPECT_EQ(layout.find({1, 0}), nullptr);

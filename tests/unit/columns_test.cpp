@@ -10,7 +10,9 @@ using Rows = std::vector<std::string>;
 TEST(Columns, CountsCharactersNotBytes) {
   EXPECT_EQ(columns_of("h\u00e9llo"), 5);
   EXPECT_EQ(columns_of("\u4e2d\u6587"), 4);
-  EXPECT_EQ(columns_of("\xff\xfe" "a"), 1);
+  EXPECT_EQ(columns_of("\xff\xfe"
+                       "a"),
+            1);
 }
 
 TEST(Columns, OneLineFoldsWhiteSpace) {
@@ -31,7 +33,8 @@ TEST(Columns, WrapsAtSpaces) {
 }
 
 TEST(Columns, EveryRowFits) {
-  const std::string text = "one two three four five six seven eight nine ten \u4e2d\u6587\u4e2d\u6587";
+  const std::string text =
+      "one two three four five six seven eight nine ten \u4e2d\u6587\u4e2d\u6587";
   for (int width = 4; width < 30; ++width) {
     for (const std::string& row : wrap(text, width)) EXPECT_LE(columns_of(row), width);
   }

@@ -59,6 +59,14 @@ TEST(MemoryStore, IsFullAtItsCapacity) {
   EXPECT_EQ(store.put({1, {0, 1}}, 7, blob_of("9")), Status::ok);
 }
 
+TEST(MemoryStore, AReplacementThatDoesNotFitChangesNothing) {
+  MemoryStore store(4);
+  ASSERT_EQ(store.put(kKey, 7, blob_of("1234")), Status::ok);
+  EXPECT_EQ(store.put(kKey, 7, blob_of("12345")), Status::full);
+  EXPECT_EQ(store.get(kKey, 7).status, Status::ok);
+  EXPECT_EQ(store.bytes(), 4U);
+}
+
 TEST(MemoryStore, ErasesOneSessionAlone) {
   MemoryStore store;
   ASSERT_EQ(store.put({1, {0, 5}}, 7, blob_of("a")), Status::ok);

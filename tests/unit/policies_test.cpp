@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/policy.h"
 #include "unit/testing.h"
 #include "zoomr/error.h"
@@ -59,6 +61,17 @@ TEST(H2o, KeepsTheHeaviestOfTheOld) {
   for (Pos pos = 40; pos < 50; ++pos) w.evidence.mass[static_cast<std::size_t>(pos)] = 5;
   const Plan plan = policy("h2o")->plan(w.view());
   EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 50}, {105, 115}}));
+}
+
+TEST(H2o, AMassThatIsNoNumberCountsAsNone) {
+  World w(make_timeline(10, std::vector<Pos>(100, 10), 5));
+  w.room = 310;
+  w.evidence.mass.assign(1015, 1.0F);
+  for (std::size_t pos = 10; pos < 1015; pos += 2) w.evidence.mass[pos] = std::nanf("");
+  for (std::size_t pos = 301; pos < 501; pos += 2) w.evidence.mass[pos] = 5;
+  const Plan plan = policy("h2o")->plan(w.view());
+  EXPECT_EQ(plan.resident.size(), 310);
+  for (Pos pos = 301; pos < 501; pos += 2) EXPECT_TRUE(plan.resident.contains(pos)) << pos;
 }
 
 TEST(H2o, EvictsNothingWhileThereIsRoom) {
@@ -225,6 +238,24 @@ TEST(Random, StaysBetweenBoundariesAndChangesAtThem) {
   EXPECT_EQ(p->plan(w.view()).resident.minus({{115, 116}}), first.resident);
   w.timeline.close_line(116);
   EXPECT_NE(p->plan(w.view()).resident.minus({{110, 116}}), first.resident.minus({{110, 116}}));
+}
+
+TEST(Random, NothingComesBackBetweenBoundaries) {
+  // Lines of many sizes, so that a small one would fit where a large one had to leave.
+  std::vector<Pos> sizes;
+  for (int i = 0; i < 40; ++i) sizes.push_back(8 + i * 7 % 31);
+  World w(make_timeline(10, sizes));
+  w.room = 150;
+  const auto p = policy("random", 40);
+  w.follow(p->plan(w.view()));
+  for (int i = 0; i < 60; ++i) {
+    const Pos pos = w.timeline.size();
+    w.timeline.append(1);
+    w.residency.resident.insert({pos, pos + 1});
+    const Plan plan = p->plan(w.view());
+    ASSERT_TRUE(plan.resident.minus(w.residency.resident).empty()) << "token " << i;
+    w.follow(plan);
+  }
 }
 
 TEST(Random, LosesNothing) {

@@ -57,7 +57,8 @@ TEST(Invariants, TheBudgetCountsTheNextDecode) {
   limits.budget = 17;
   EXPECT_EQ(broken_invariant({{{0, 16}}, {}}, timeline(), limits), "");
   limits.n_next = 2;
-  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("budget"), std::string::npos);
+  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("budget"),
+            std::string::npos);
 }
 
 TEST(Invariants, NothingIsBothResidentAndStored) {
@@ -68,7 +69,8 @@ TEST(Invariants, NothingIsBothResidentAndStored) {
 TEST(Invariants, NothingOutsideOfWhatIsDecoded) {
   Limits limits = kLimits;
   limits.decoded = 14;
-  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("not decoded"), std::string::npos);
+  EXPECT_NE(broken_invariant({{{0, 16}}, {}}, timeline(), limits).find("not decoded"),
+            std::string::npos);
 }
 
 TEST(Invariants, StoredSpansAreWholeLines) {
@@ -102,7 +104,7 @@ TEST_P(DiffRandom, AppliedGivesThePlan) {
   std::vector<Pos> sizes;
   for (int i = 0; i < 12; ++i) sizes.push_back(1 + static_cast<Pos>(random() % 6));
   const Timeline t = make_timeline(5, sizes);
-  const auto draw = [&](Residency from) {
+  const auto draw = [&](const Residency& from) {
     Plan plan;
     for (const Line& line : t.lines()) {
       const bool held = from.resident.covers(line.span) || from.stored.covers(line.span);

@@ -62,11 +62,15 @@ TEST_P(SpanSetRandom, IsASetOfPositions) {
     const bool insert = random() % 2 == 0;
     SpanSet& s = random() % 2 == 0 ? set : other;
     std::set<Pos>& m = &s == &set ? model : other_model;
-    if (insert) s.insert(span);
-    else s.erase(span);
+    if (insert)
+      s.insert(span);
+    else
+      s.erase(span);
     for (Pos pos = span.begin; pos < span.end; ++pos) {
-      if (insert) m.insert(pos);
-      else m.erase(pos);
+      if (insert)
+        m.insert(pos);
+      else
+        m.erase(pos);
     }
     ASSERT_EQ(s.size(), static_cast<Pos>(m.size()));
     for (Pos pos = 0; pos < 75; ++pos) ASSERT_EQ(s.contains(pos), m.contains(pos));

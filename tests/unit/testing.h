@@ -32,7 +32,9 @@ struct World {
   Boundary boundary;
   Pos room = 1000;
 
-  explicit World(Timeline t) : timeline(std::move(t)) { residency.resident = {{0, timeline.size()}}; }
+  explicit World(Timeline t) : timeline(std::move(t)) {
+    residency.resident = {{0, timeline.size()}};
+  }
   [[nodiscard]] View view() const {
     return {.timeline = timeline,
             .residency = residency,
@@ -46,8 +48,9 @@ struct World {
   void follow(const Plan& plan) { residency = {plan.resident, plan.stored}; }
   // What breaks when the next decode takes one token.
   [[nodiscard]] std::string broken(Unit unit) const {
-    return broken_invariant(residency, timeline,
-                            {.decoded = timeline.size(), .budget = room + 1, .n_next = 1, .unit = unit});
+    return broken_invariant(
+        residency, timeline,
+        {.decoded = timeline.size(), .budget = room + 1, .n_next = 1, .unit = unit});
   }
 };
 

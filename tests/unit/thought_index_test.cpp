@@ -18,7 +18,8 @@ class Vote : public ::testing::Test {
  protected:
   Vote() {
     const std::vector<std::vector<float>> keys = {{1, 1}, {1, -1}, {0, 2}, {0, 0}, {3, 2}, {1, 2}};
-    for (Pos pos = 2; pos < 8; ++pos) index.add_key(pos, kKeys, keys[static_cast<std::size_t>(pos - 2)]);
+    for (Pos pos = 2; pos < 8; ++pos)
+      index.add_key(pos, kKeys, keys[static_cast<std::size_t>(pos - 2)]);
     index.close_lines(timeline);
   }
   [[nodiscard]] static VoteRule rule(int k, int consensus) {

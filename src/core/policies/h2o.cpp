@@ -29,7 +29,8 @@ class H2o final : public Policy {
     if (now.size() <= view.room) return {now, {}};
     SpanSet keep{{0, std::min(sink_, view.decoded)}};
     for (const Segment& segment : view.timeline.segments()) {
-      if (segment.pinned) keep.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
+      if (segment.pinned)
+        keep.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
     }
     // Half of the room for the most recent tokens, half for the heaviest of the others.
     const Pos room = std::max<Pos>(1, view.room - keep.size());
@@ -45,7 +46,8 @@ class H2o final : public Policy {
       const float mass_b = mass(view, b);
       return mass_a != mass_b ? mass_a > mass_b : a > b;
     };
-    std::nth_element(others.begin(), others.begin() + static_cast<std::ptrdiff_t>(n), others.end(), heavier);
+    std::nth_element(others.begin(), others.begin() + static_cast<std::ptrdiff_t>(n), others.end(),
+                     heavier);
     others.resize(n);
     std::sort(others.begin(), others.end());
     for (const Pos pos : others) keep.insert({pos, pos + 1});
@@ -55,7 +57,8 @@ class H2o final : public Policy {
  private:
   static float mass(const View& view, Pos pos) {
     const auto i = static_cast<std::size_t>(pos);
-    return i < view.evidence.mass.size() ? view.evidence.mass[i] : 0;
+    const float seen = i < view.evidence.mass.size() ? view.evidence.mass[i] : 0;
+    return seen > 0 ? seen : 0;  // a NaN would break nth_element's order
   }
   Pos sink_;
 };

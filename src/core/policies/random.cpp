@@ -7,6 +7,7 @@
 //   Lost      nothing
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/policies/fill.h"
@@ -25,26 +26,31 @@ std::uint64_t dice(std::uint64_t seed, std::uint64_t throw_at, std::uint64_t lin
 
 class Random final : public Policy {
  public:
-  explicit Random(const PolicySettings& settings) : sink_(settings.sink), window_(settings.window) {}
+  explicit Random(const PolicySettings& settings)
+      : sink_(settings.sink), window_(settings.window) {}
   [[nodiscard]] Unit unit() const override { return Unit::line; }
   [[nodiscard]] Needs needs(const View& /*view*/) const override { return {}; }
 
   [[nodiscard]] Plan plan(const View& view) const override {
     Filler filler(view);
-    filler.add_lines_backwards({std::max(0, view.decoded - window_), view.decoded});
-    filler.add_lines_backwards({0, sink_});
-    // New dice when a line has closed: between two boundaries the plan stays as it is.
+    // New dice when a line has closed: between two boundaries nothing comes back. So the window is
+    // counted from the boundary too, and the first line that does not fit ends the row: a smaller
+    // one behind it would come in as the open line grows.
     const auto lines = view.timeline.lines();
     std::size_t n_decoded = lines.size();
     while (n_decoded > 0 && lines[n_decoded - 1].span.end > view.decoded) --n_decoded;
-    std::vector<std::pair<std::uint64_t, Span>> order;
+    const Pos boundary = n_decoded > 0 ? lines[n_decoded - 1].span.end : 0;
+    filler.add_lines_backwards({std::max(0, boundary - window_), view.decoded});
+    filler.add_lines_backwards({0, sink_});
+    std::vector<std::pair<std::uint64_t, std::size_t>> order;  // a heap: few of them are looked at
+    order.reserve(n_decoded);
     for (std::size_t i = 0; i < n_decoded; ++i) {
-      if (is_movable(view, lines[i])) order.emplace_back(dice(view.seed, n_decoded, i), lines[i].span);
+      if (is_movable(view, lines[i])) order.emplace_back(dice(view.seed, n_decoded, i), i);
     }
-    std::sort(order.begin(), order.end());
-    for (const auto& [number, span] : order) {
-      if (filler.room_left() <= 0) break;
-      filler.try_add(span);
+    std::make_heap(order.begin(), order.end());
+    for (auto end = order.end(); end != order.begin() && filler.room_left() > 0; --end) {
+      std::pop_heap(order.begin(), end);
+      if (!filler.try_add(lines[(end - 1)->second].span)) break;
     }
     return std::move(filler).rest_stored();
   }

@@ -6,11 +6,13 @@ namespace zoomr {
 const std::vector<PolicyInfo>& policies() {
   static const std::vector<PolicyInfo> all = {
       {"full", "everything stays; the budget is ignored", ""},
-      {"streaming-llm", "prompt, first tokens and a sliding window; the rest is dropped", "2309.17453"},
+      {"streaming-llm", "prompt, first tokens and a sliding window; the rest is dropped",
+       "2309.17453"},
       {"h2o", "the tokens that got most attention; the rest is dropped", "2306.14048"},
       {"summary-only", "a thought's summary replaces it; the details are dropped", "2604.10898"},
       {"random", "dice choose the lines that come back; nothing is lost", ""},
-      {"zoomr", "the model's queries vote for the lines that come back; nothing is lost", "2604.10898"},
+      {"zoomr", "the model's queries vote for the lines that come back; nothing is lost",
+       "2604.10898"},
   };
   return all;
 }
@@ -23,7 +25,8 @@ std::unique_ptr<Policy> make_policy(std::string_view name, const PolicySettings&
   if (name == "random") return make_random(settings);
   if (name == "zoomr") return make_zoomr(settings);
   std::string names;
-  for (const PolicyInfo& info : policies()) names += (names.empty() ? "" : ", ") + std::string(info.name);
+  for (const PolicyInfo& info : policies())
+    names += (names.empty() ? "" : ", ") + std::string(info.name);
   throw Error(ErrorCode::bad_input, "unknown policy '" + std::string(name) + "': " + names);
 }
 

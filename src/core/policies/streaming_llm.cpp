@@ -21,7 +21,8 @@ class StreamingLlm final : public Policy {
   [[nodiscard]] Plan plan(const View& view) const override {
     SpanSet resident{{0, std::min(sink_, view.decoded)}};
     for (const Segment& segment : view.timeline.segments()) {
-      if (segment.pinned) resident.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
+      if (segment.pinned)
+        resident.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
     }
     // From the newest token backwards, over what is kept anyway, until the room is used.
     Pos begin = view.decoded;

@@ -31,11 +31,13 @@ class Zoomr final : public Policy {
   [[nodiscard]] Needs needs(const View& view) const override {
     Needs needs;
     const auto segments = view.timeline.segments();
-    const bool in_prompt = !segments.empty() && segments[0].pinned && view.decoded < segments[0].span.end;
+    const bool in_prompt =
+        !segments.empty() && segments[0].pinned && view.decoded < segments[0].span.end;
     if (settings_.select == "none" || in_prompt) return needs;
     needs.keys.all = true;
     if (!view.boundary.sentence) return needs;
-    VoteRule rule{.k = settings_.vote_k, .consensus = settings_.consensus, .candidates = candidates(view)};
+    VoteRule rule{
+        .k = settings_.vote_k, .consensus = settings_.consensus, .candidates = candidates(view)};
     if (rule.candidates.empty()) return needs;
     needs.queries.all = true;
     needs.vote = std::move(rule);
