@@ -35,7 +35,7 @@ class ReplayCommand : public ::testing::Test {
   // The exit code, as the program would have it.
   int run(const std::string& trace, ReplayOptions options = {}) {
     std::ofstream(path_, std::ios::binary) << trace;
-    return run_file(path_, options);
+    return run_file(path_, std::move(options));
   }
   int run_file(const std::string& path, ReplayOptions options = {}) {
     options.path = path;
