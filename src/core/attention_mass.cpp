@@ -4,17 +4,11 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/dot.h"
 
 namespace zoomr {
 
 namespace {
-
-float dot(const float* a, const float* b, int n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
 
 float logit(float product, const LayerShape& shape) {
   const float scaled = product * shape.scale;

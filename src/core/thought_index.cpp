@@ -3,19 +3,9 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/dot.h"
 
 namespace zoomr {
-
-namespace {
-
-float dot(const float* a, const float* b, int n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-}  // namespace
 
 void ThoughtIndex::add_key(Pos pos, const HeadLayout& layout, std::span<const float> keys) {
   if (layout_.row_size == 0) layout_ = layout;
