@@ -7,6 +7,7 @@ zoomr_tests(model_tests model
     model/rope_test.cpp
     model/run_test.cpp
     model/sampler_test.cpp
+    model/support_test.cpp
   LIBRARIES zoomr_cli
   PROPERTIES RUN_SERIAL TRUE)  # two at once would share the cores, and crawl
 

@@ -56,7 +56,8 @@ struct LogitBias {
 };
 
 struct SamplingOptions {
-  // In llama.cpp's order; a sampler that is not named is off.
+  // In llama.cpp's order; a sampler that is not named is off. Spellings as llama.cpp's: top_k,
+  // top-k, topk.
   std::string samplers = "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature";
   std::uint32_t seed = 0xFFFFFFFF;  // 0xFFFFFFFF (-1): random
   int min_keep = 0;                 // 0: off; fewest candidates that samplers leave
@@ -76,8 +77,8 @@ struct SamplingOptions {
   float frequency_penalty = 0;  // 0: off
   float dry_multiplier = 0;     // 0: off
   float dry_base = 1.75F;
-  int dry_allowed_length = 2;     // tokens
-  int dry_penalty_last_n = 4096;  // tokens; 0: off
+  int dry_allowed_length = 2;   // tokens
+  int dry_penalty_last_n = 64;  // tokens; 0: off
   std::vector<std::string> dry_breakers = {"\n", ":", "\"", "*"};
   int mirostat = 0;  // 0: off, 1, 2
   float mirostat_tau = 5;
@@ -85,6 +86,8 @@ struct SamplingOptions {
   bool ignore_eos = false;
   std::vector<LogitBias> logit_bias;
   std::string grammar;  // GBNF; "": off
+  // What the grammar has read already: the part of the prompt that begins the reply.
+  std::string grammar_prefill;
 };
 
 }  // namespace zoomr

@@ -47,6 +47,9 @@ void check_options(const RunOptions& o) {
   if (o.summaries != "none") {
     require(!o.summary_begin.empty() && !o.summary_end.empty(),
             "--summary-begin and --summary-end must not be empty");
+    // The summary stands in the middle of the text: no grammar of the reply has a place for it.
+    require(o.sampling.grammar.empty() || o.summaries != "injected",
+            "--grammar and --json-schema do not go with --summaries injected");
     require(o.summary_begin != o.summary_end, "--summary-begin and --summary-end must differ");
   }
 }

@@ -60,6 +60,7 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
     inputs.reasoning_format = common_reasoning_format_from_name(options.reasoning_format);
     inputs.enable_thinking = options.enable_thinking;
     inputs.chat_template_kwargs = options.kwargs;
+    inputs.json_schema = options.json_schema;
     const common_chat_params params = common_chat_templates_apply(impl_->templates.get(), inputs);
     Rendered rendered;
     rendered.prompt = params.prompt;
@@ -68,6 +69,7 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
     rendered.starts_thinking = !params.thinking_start_tag.empty() &&
                                ends_with_blank(params.prompt, params.thinking_start_tag);
     rendered.stops = params.additional_stops;
+    rendered.grammar = params.grammar;
     rendered.parser = params.parser;
     rendered.generation_prompt = params.generation_prompt;
     rendered.reasoning_format = options.reasoning_format;

@@ -24,6 +24,7 @@ class ChatTemplate {
     std::string reasoning_format = "auto";      // none, auto, deepseek
     bool enable_thinking = true;                // for templates that can turn it off
     std::map<std::string, std::string> kwargs;  // more variables of the template, JSON values
+    std::string json_schema;                    // that the answer must follow; "": any
   };
   struct Rendered {
     std::string prompt;
@@ -32,6 +33,7 @@ class ChatTemplate {
     std::vector<std::string> think_ends;
     bool starts_thinking = false;    // the prompt ends inside the model's thinking
     std::vector<std::string> stops;  // texts that end the reply beside the vocabulary's ends
+    std::string grammar;  // of the whole reply, thinking included, where a schema was given
     // What parse() needs to read the reply.
     std::string parser;
     std::string generation_prompt;

@@ -15,7 +15,7 @@ namespace zoomr {
 namespace {
 
 constexpr double kMib = 1024.0 * 1024;
-constexpr const char* kTypes[] = {"f16", "q8_0", "q4_0"};
+constexpr const char* kTypes[] = {"f16", "bf16", "q8_0", "q4_0"};
 
 std::string fixed(double value, int digits) {
   char text[48];

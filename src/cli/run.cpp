@@ -95,7 +95,8 @@ std::string system_text(const RunCommand& command) {
   return text;
 }
 
-Prompt make_prompt(const RunCommand& command, const Model& model) {
+// With a template the schema's grammar is the template's: it lets the model think first.
+Prompt make_prompt(RunCommand& command, const Model& model) {
   const std::string text = user_text(command);
   const std::string system = system_text(command);
   if (command.raw) return {.text = system + text, .add_special = true};
@@ -116,7 +117,13 @@ Prompt make_prompt(const RunCommand& command, const Model& model) {
     }
     options.kwargs[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
-  return as_prompt(chat.apply(messages, options));
+  options.json_schema = command.json_schema;
+  const ChatTemplate::Rendered rendered = chat.apply(messages, options);
+  if (!rendered.grammar.empty()) {
+    command.run.sampling.grammar = rendered.grammar;
+    command.run.sampling.grammar_prefill = rendered.generation_prompt;
+  }
+  return as_prompt(rendered);
 }
 
 // What the reply's last line tells; notes of the run (a delimiter fault, the trained length) too.
@@ -148,6 +155,7 @@ int run_command(RunCommand& command) {
     command.json_schema = read_file(command.json_schema_file, "the schema");
   }
   if (!command.json_schema.empty()) {
+    // Also the check of the schema, before the model is loaded.
     command.run.sampling.grammar = json_schema_to_grammar(command.json_schema);
   }
   (void)make_policy(command.run.policy, {.select = command.run.settings.select,

@@ -130,8 +130,10 @@ std::vector<std::string> LiveText::rows(int width, int height, bool color) const
       continue;
     }
     const char* style = line.came_back ? kBack : line.kind == SegmentKind::answer ? "" : kDim;
-    const std::string mark = line.came_back ? "\u25be " : "";
-    for (const std::string& row : wrap(mark + line.text, width)) {
+    std::string text = line.text;
+    if (line.came_back)
+      text = "\u25be " + text.substr(std::min(text.find_first_not_of(' '), text.size()));
+    for (const std::string& row : wrap(text, width)) {
       rows.push_back(paint_row(row, style, color));
     }
     ++i;

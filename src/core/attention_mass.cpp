@@ -31,9 +31,8 @@ void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLay
   std::vector<float> weights(static_cast<std::size_t>(visible.size()));
   for (const auto& item : query_layout.items) {
     const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(item.head.layer)];
-    const int group = shape.n_head / std::max(1, shape.n_head_kv);
-    const auto* key = log.layout().find({item.head.layer, item.head.head / std::max(1, group)});
-    if (key == nullptr || key->d != item.d) continue;
+    const auto* key = query_layout.key_of(item, log.layout());
+    if (key == nullptr) continue;
     const float* query = queries.data() + item.offset;
     std::size_t n = 0;
     float peak = -INFINITY;

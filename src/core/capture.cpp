@@ -22,6 +22,13 @@ const HeadLayout::Item* HeadLayout::find(Head head) const {
   return it != items.end() && it->head == head ? &*it : nullptr;
 }
 
+const HeadLayout::Item* HeadLayout::key_of(const Item& query, const HeadLayout& keys) const {
+  const LayerShape& shape = layers[static_cast<std::size_t>(query.head.layer)];
+  const int group = std::max(1, shape.n_head / std::max(1, shape.n_head_kv));
+  const Item* key = keys.find({query.head.layer, query.head.head / group});
+  return key != nullptr && key->d == query.d ? key : nullptr;
+}
+
 HeadLayout make_layout(const HeadSelection& selection, std::span<const LayerShape> layers,
                        bool keys) {
   HeadLayout layout;

@@ -52,6 +52,9 @@ struct HeadLayout {
   std::vector<LayerShape> layers;  // [n_layer]
 
   [[nodiscard]] const Item* find(Head head) const;
+  // The key head that a query head of this layout reads (grouped-query attention), in a layout of
+  // keys; nullptr: not captured.
+  [[nodiscard]] const Item* key_of(const Item& query, const HeadLayout& keys) const;
 };
 
 // The layout of a selection on layers of these shapes; `keys`: heads are key heads. Heads that do

@@ -87,10 +87,8 @@ VoteResult ThoughtIndex::vote(Pos at, const VoteRule& rule, const HeadLayout& qu
   const auto k = std::min(static_cast<std::size_t>(rule.k), ranked.size());
   std::vector<std::pair<float, std::size_t>> scores(ranked.size());
   for (const HeadLayout::Item& item : query_layout.items) {
-    const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(item.head.layer)];
-    const int group = std::max(1, shape.n_head / std::max(1, shape.n_head_kv));
-    const HeadLayout::Item* key = layout_.find({item.head.layer, item.head.head / group});
-    if (key == nullptr || key->d != item.d) continue;
+    const HeadLayout::Item* key = query_layout.key_of(item, layout_);
+    if (key == nullptr) continue;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       // Ties go to the more recent one, here and below.
       scores[i] = {dot(queries.data() + item.offset, keys[i] + key->offset, item.d), i};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "kv/cells.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
@@ -31,10 +32,6 @@ std::string in_words(DecodeStatus status) {
   }
   return "?";
 }
-
-constexpr int kWidthStep = 256;  // attention runs over the highest used cell, rounded up to this
-
-int padded(int width) { return (width + kWidthStep - 1) / kWidthStep * kWidthStep; }
 
 }  // namespace
 
@@ -188,7 +185,8 @@ void Engine::compact(std::span<Session* const> sessions) {
   Pos resident = 0;
   for (const Session* session : sessions) resident += session->residency().resident.size();
   constexpr int kMostMoves = 8;  // a step
-  for (int i = 0; i < kMostMoves && padded(kv_.used_width()) > padded(resident) + kWidthStep; ++i) {
+  const int most = whole_steps(resident) + kCellStep;
+  for (int i = 0; i < kMostMoves && whole_steps(kv_.used_width()) > most; ++i) {
     if (!compact_topmost(sessions)) return;
   }
 }

@@ -15,6 +15,13 @@
 
 namespace zoomr {
 
+// libllama's contexts have, and its attention runs over, a multiple of this (llama-context.cpp,
+// llama-kv-cache.cpp, get_n_kv).
+constexpr int kCellStep = 256;
+[[nodiscard]] constexpr int whole_steps(int n_cells) {
+  return (n_cells + kCellStep - 1) / kCellStep * kCellStep;
+}
+
 class Cells {
  public:
   explicit Cells(int n_cells) : owner_(static_cast<std::size_t>(n_cells)) {}

@@ -18,6 +18,7 @@ class GgufFile {
   // Throws Error(bad_input): missing, a folder, not GGUF, truncated (with the bytes it lacks).
   explicit GgufFile(const std::string& path);
   ~GgufFile();
+  GgufFile(GgufFile&&) noexcept = default;
   GgufFile(const GgufFile&) = delete;
   GgufFile& operator=(const GgufFile&) = delete;
 

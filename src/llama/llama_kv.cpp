@@ -18,10 +18,6 @@ namespace zoomr {
 
 namespace {
 
-constexpr int kCellPadding = 256;  // libllama pads n_ctx to this (llama-context.cpp)
-
-int padded(int n_cells) { return (n_cells + kCellPadding - 1) / kCellPadding * kCellPadding; }
-
 // llama_batch with its arrays; libllama only reads them during the call.
 struct Batch {
   explicit Batch(std::span<const BatchToken> rows) {
@@ -80,7 +76,7 @@ LlamaKv::LlamaKv(const LlamaModel& model, const LlamaKvOptions& options)
     : model_(model),
       n_sessions_(options.n_sessions),
       tap_(std::make_unique<Tap>()),
-      cells_(padded(options.n_cells)),
+      cells_(whole_steps(options.n_cells)),
       hybrid_(llama_model_is_hybrid(model.get())),
       fingerprint_(hash_identity(model, options)) {
   make_context(options);
@@ -96,7 +92,7 @@ void LlamaKv::make_context(const LlamaKvOptions& options) {
   llama_context_params params = make_context_params(options.context);
   if (params.yarn_orig_ctx == 0)
     params.yarn_orig_ctx = static_cast<uint32_t>(model_.yarn_orig_ctx());
-  params.n_ctx = static_cast<uint32_t>(padded(options.n_cells));
+  params.n_ctx = static_cast<uint32_t>(whole_steps(options.n_cells));
   params.n_batch = std::min(params.n_batch, params.n_ctx);
   params.n_ubatch = std::min(params.n_ubatch, params.n_batch);
   params.n_seq_max = static_cast<uint32_t>(n_sessions_ + 1);

@@ -97,12 +97,25 @@ llama_load_mode parse_load_mode(const std::string& name) {
   bad("--load-mode is auto, none, mmap, mlock, mmap+mlock or dio, not '" + name + "'");
 }
 
+// Their devices join the list of all devices, as llama.cpp's --rpc does (common/arg.cpp).
+void add_rpc_servers(const std::vector<std::string>& servers) {
+  using AddServer = ggml_backend_reg_t (*)(const char*);
+  ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+  if (rpc == nullptr) bad("this build has no RPC: build llama.cpp with script/llama -DGGML_RPC=ON");
+  void* found = ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server");
+  if (found == nullptr) bad("this build's RPC cannot add servers");
+  const auto add = reinterpret_cast<AddServer>(found);
+  for (const std::string& server : servers) {
+    ggml_backend_reg_t devices = add(server.c_str());
+    if (devices == nullptr) bad("there is no RPC server at " + server);
+    ggml_backend_register(devices);
+  }
+}
+
 // NULL-terminated, as libllama wants it; empty: all devices.
 std::vector<ggml_backend_dev_t> pick_devices(const ModelOptions& options) {
   std::vector<ggml_backend_dev_t> devices;
-  if (!options.rpc_servers.empty()) {
-    bad("this build has no RPC: configure llama.cpp with script/llama -DGGML_RPC=ON");
-  }
+  if (!options.rpc_servers.empty()) add_rpc_servers(options.rpc_servers);
   for (const std::string& name : options.devices) {
     if (name == "none") continue;
     ggml_backend_dev_t device = ggml_backend_dev_by_name(name.c_str());

@@ -1,5 +1,6 @@
 #include "llama/sampler.h"
 
+#include <cctype>
 #include <cmath>
 #include <random>
 #include <sstream>
@@ -29,6 +30,26 @@ void check_ranges(const SamplingOptions& o) {
   require(o.min_p >= 0 && o.min_p <= 1, "--min-p is between 0 and 1");
   require(o.mirostat >= 0 && o.mirostat <= 2, "--mirostat is 0, 1 or 2");
   require(o.repeat_last_n >= 0, "--repeat-last-n must not be negative");
+  require(o.dry_penalty_last_n >= 0, "--dry-penalty-last-n must not be negative");
+  require(o.min_keep >= 0, "min_keep must not be negative");
+}
+
+// A name without case, '_' and '-': llama.cpp's aliases (common_sampler_types_from_names).
+std::string plain_name(const std::string& name) {
+  std::string plain;
+  for (const char c : name) {
+    if (c != '_' && c != '-') {
+      plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return plain;
+}
+
+// A random seed must not be the number that asks for one: libllama would draw again, unseen.
+std::uint32_t settled_seed(std::uint32_t seed) {
+  std::random_device random;
+  while (seed == LLAMA_DEFAULT_SEED) seed = random();
+  return seed;
 }
 
 llama_sampler* make_dry(const SamplingOptions& o, const llama_vocab* vocab) {
@@ -38,20 +59,21 @@ llama_sampler* make_dry(const SamplingOptions& o, const llama_vocab* vocab) {
                                 o.dry_penalty_last_n, breakers.data(), breakers.size());
 }
 
-llama_sampler* make_named(const std::string& name, const SamplingOptions& o, std::uint32_t seed,
+llama_sampler* make_named(const std::string& given, const SamplingOptions& o, std::uint32_t seed,
                           const llama_vocab* vocab) {
   const auto min_keep = static_cast<std::size_t>(o.min_keep);
+  const std::string name = plain_name(given);
   if (name == "penalties") {
     return llama_sampler_init_penalties(llama_vocab_n_tokens(vocab), o.repeat_last_n,
                                         o.repeat_penalty, o.frequency_penalty, o.presence_penalty);
   }
   if (name == "dry") return make_dry(o, vocab);
-  if (name == "top_n_sigma") return llama_sampler_init_top_n_sigma(o.top_n_sigma);
-  if (name == "top_k") return llama_sampler_init_top_k(o.top_k);
-  if (name == "typ_p" || name == "typical_p")
+  if (name == "topnsigma") return llama_sampler_init_top_n_sigma(o.top_n_sigma);
+  if (name == "topk") return llama_sampler_init_top_k(o.top_k);
+  if (name == "typp" || name == "typ" || name == "typicalp" || name == "typical")
     return llama_sampler_init_typical(o.typical_p, min_keep);
-  if (name == "top_p") return llama_sampler_init_top_p(o.top_p, min_keep);
-  if (name == "min_p") return llama_sampler_init_min_p(o.min_p, min_keep);
+  if (name == "topp" || name == "nucleus") return llama_sampler_init_top_p(o.top_p, min_keep);
+  if (name == "minp") return llama_sampler_init_min_p(o.min_p, min_keep);
   if (name == "xtc") {
     return llama_sampler_init_xtc(o.xtc_probability, o.xtc_threshold, min_keep, seed);
   }
@@ -59,7 +81,7 @@ llama_sampler* make_named(const std::string& name, const SamplingOptions& o, std
     return llama_sampler_init_temp_ext(o.temp, o.dynatemp_range, o.dynatemp_exponent);
   }
   throw Error(ErrorCode::bad_input,
-              "unknown sampler '" + name +
+              "unknown sampler '" + given +
                   "': penalties, dry, top_n_sigma, top_k, typ_p, top_p, min_p, xtc or temperature");
 }
 
@@ -109,7 +131,7 @@ void add_samplers(llama_sampler* chain, const SamplingOptions& o, std::uint32_t 
 void LlamaSampler::Free::operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
 
 LlamaSampler::LlamaSampler(const SamplingOptions& options, const LlamaModel& model)
-    : seed_(options.seed == LLAMA_DEFAULT_SEED ? std::random_device{}() : options.seed) {
+    : seed_(settled_seed(options.seed)) {
   check_ranges(options);
   llama_sampler_chain_params params = llama_sampler_chain_default_params();
   params.no_perf = true;
@@ -118,11 +140,21 @@ LlamaSampler::LlamaSampler(const SamplingOptions& options, const LlamaModel& mod
   if (!options.grammar.empty()) {
     grammar_.reset(llama_sampler_init_grammar(model.vocab(), options.grammar.c_str(), "root"));
     require(grammar_ != nullptr, "the grammar does not parse: " + last_llama_error());
+    prefill(options.grammar_prefill, model);
   }
   candidates_.resize(static_cast<std::size_t>(model.n_tokens()));
 }
 
 LlamaSampler::~LlamaSampler() = default;
+
+void LlamaSampler::prefill(const std::string& text, const LlamaModel& model) {
+  const std::vector<Token> tokens = model.tokenize(text, false, true);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    // Some tokenizers put a space before the first special token that the text does not have.
+    if (i == 0 && model.piece(tokens[i]) == " " && !text.starts_with(' ')) continue;
+    llama_sampler_accept(grammar_.get(), tokens[i]);
+  }
+}
 
 void LlamaSampler::fill(std::span<const float> logits) {
   check(logits.size() == candidates_.size(), "logits cover the vocabulary");

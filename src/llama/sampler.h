@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/sampler.h"
@@ -35,6 +36,8 @@ class LlamaSampler final : public Sampler {
     void operator()(llama_sampler* sampler) const;
   };
   using Ptr = std::unique_ptr<llama_sampler, Free>;
+  // The grammar reads text that the prompt ends with.
+  void prefill(const std::string& text, const LlamaModel& model);
   void fill(std::span<const float> logits);
   [[nodiscard]] Token draw();
 

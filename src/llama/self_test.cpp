@@ -55,9 +55,12 @@ class Harness {
             {.n_cells = 256, .n_sessions = kSequences, .swa_full = true, .context = context}) {
     std::mt19937 random(7);
     std::uniform_int_distribution<Token> any(0, model.n_tokens() - 1);
+    // Text where the vocabulary has it: a control token may make the model say the same always.
+    bool any_text = false;
+    for (Token t = 0; t < model.n_tokens() && !any_text; ++t) any_text = model.is_text(t);
     while (static_cast<Pos>(tokens_.size()) < kFirst + 2 * kAfter) {
       const Token token = any(random);
-      if (model.is_text(token)) tokens_.push_back(token);
+      if (!any_text || model.is_text(token)) tokens_.push_back(token);
     }
   }
 

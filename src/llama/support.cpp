@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -15,6 +16,17 @@ namespace {
 
 bool has_long_factors(const GgufFile& file) {
   return file.has_tensor("rope_factors_long") || file.has_tensor("rope_factors_short");
+}
+
+// Hybrids with attention in every n-th layer only; 1: in all (or in those with KV heads).
+int full_attention_interval(const GgufFile& file) {
+  static const std::map<std::string, int> defaults = {
+      {"minimax-01", 8}, {"qwen3next", 4}, {"qwen35", 4}, {"qwen35moe", 4}, {"qwen4exp", 4}};
+  const std::string arch = file.architecture();
+  const auto found = defaults.find(arch);
+  if (found == defaults.end()) return 1;
+  const auto told = file.number(arch + ".full_attention_interval");
+  return std::max(1, static_cast<int>(told.value_or(found->second)));
 }
 
 bool is_one_of(const std::string& name, const std::set<std::string>& names) {
@@ -72,26 +84,38 @@ std::optional<RopePin> pin_rope(const GgufFile& file, std::optional<std::int64_t
 double kv_bytes_per_token(const GgufFile& file, const std::string& type_k,
                           const std::string& type_v) {
   const std::string arch = file.architecture();
-  const double n_layer = file.number(arch + ".block_count").value_or(0);
+  const auto number = [&](const char* key, double otherwise) {
+    return file.number(arch + key).value_or(otherwise);
+  };
   const std::vector<double> n_head = file.numbers(arch + ".attention.head_count");
   std::vector<double> n_head_kv = file.numbers(arch + ".attention.head_count_kv");
   if (n_head_kv.empty()) n_head_kv = n_head;
-  if (n_layer < 1 || n_head.empty()) return 0;
-  const double d_default = file.number(arch + ".embedding_length").value_or(0) / n_head.front();
-  const double d_k = file.number(arch + ".attention.key_length").value_or(d_default);
-  const double d_v = file.number(arch + ".attention.value_length").value_or(d_default);
+  const double most_heads = n_head.empty() ? 0 : *std::max_element(n_head.begin(), n_head.end());
+  if (most_heads < 1) return 0;
+  const double d_default = number(".embedding_length", 0) / most_heads;
+  const double d_k = number(".attention.key_length", d_default);
+  const double d_v = number(".attention.value_length", d_default);
   const auto row_bytes = [](const std::string& type, double n) {
     const ggml_type t = parse_cache_type(type);
     return n * static_cast<double>(ggml_type_size(t)) / static_cast<double>(ggml_blck_size(t));
   };
-  if (const auto rank = file.number(arch + ".attention.kv_lora_rank")) {
-    const double d_rope = file.number(arch + ".rope.dimension_count").value_or(0);
-    return n_layer * row_bytes(type_k, *rank + d_rope);
-  }
+  // MLA with absorbed matrices keeps one latent row a layer, and no values (llama-kv-cache.cpp).
+  const bool latent = file.number(arch + ".attention.key_length_mla").has_value();
+  const std::vector<double> recurrent = file.numbers(arch + ".attention.recurrent_layers");
+  const int interval = full_attention_interval(file);
+  // Prediction layers (MTP) have no cache in our contexts; the last layers of Gemma 3n and 4 use
+  // those of earlier ones.
+  double n_layer = number(".block_count", 0) - number(".nextn_predict_layers", 0) -
+                   number(".attention.shared_kv_layers", 0);
+  if (arch == "gemma3n") n_layer = std::min(n_layer, 20.0);  // src/models/gemma3n.cpp
   double bytes = 0;
-  for (std::size_t layer = 0; layer < static_cast<std::size_t>(n_layer); ++layer) {
+  for (std::size_t layer = 0; static_cast<double>(layer) < n_layer; ++layer) {
+    const bool has_attention = layer < recurrent.size()
+                                   ? recurrent[layer] == 0
+                                   : (static_cast<int>(layer) + 1) % interval == 0;
+    if (!has_attention) continue;
     const double heads = n_head_kv[std::min(layer, n_head_kv.size() - 1)];
-    bytes += row_bytes(type_k, heads * d_k) + row_bytes(type_v, heads * d_v);
+    bytes += row_bytes(type_k, heads * d_k) + (latent ? 0 : row_bytes(type_v, heads * d_v));
   }
   return bytes;
 }

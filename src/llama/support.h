@@ -34,8 +34,9 @@ struct RopePin {
                                               std::optional<std::int64_t> original_length,
                                               std::optional<std::int64_t> trained_length);
 
-// KV bytes of one token, all layers, for caches of these types ("f16", "q8_0", ...). MLA caches
-// (one latent row a layer) are counted as such. 0 when the metadata does not tell.
+// KV bytes of one token, all layers, for caches of these types ("f16", "q8_0", ...). Layers without
+// attention count nothing, sliding-window layers like the others: a zoomed context keeps them
+// whole. 0 when the metadata does not tell.
 [[nodiscard]] double kv_bytes_per_token(const GgufFile& file, const std::string& type_k,
                                         const std::string& type_v);
 

@@ -116,6 +116,9 @@ class Options(Case):
     def test_summary_only_without_summaries(self):
         self.refuse("--summaries", *HI, "--policy", "summary-only")
 
+    def test_a_grammar_with_injected_summaries(self):
+        self.refuse("--grammar", *HI, "--summaries", "injected", "--grammar", "root ::= [a-z]+")
+
     def test_unknown_summaries(self):
         self.refuse("injected", *HI, "--summaries", "always")
 

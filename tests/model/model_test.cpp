@@ -5,6 +5,7 @@
 #include "chat/chat_template.h"
 #include "llama/context_params.h"
 #include "llama/gguf_file.h"
+#include "llama/sampler.h"
 #include "llama/support.h"
 #include "model/testing.h"
 #include "zoomr/error.h"
@@ -90,6 +91,45 @@ TEST(Chat, RefusesABrokenTemplate) {
         (void)chat.apply({{"user", "Hi"}}, {});
       },
       Error);
+}
+
+// Does the grammar let this reply through, token by token?
+bool allows(const ChatTemplate::Rendered& rendered, const std::string& reply) {
+  const LlamaModel& impl = model(kSmol).impl();
+  SamplingOptions options;
+  options.temp = 0;
+  options.grammar = rendered.grammar;
+  options.grammar_prefill = rendered.generation_prompt;
+  LlamaSampler sampler(options, impl);
+  std::vector<float> logits(static_cast<std::size_t>(impl.n_tokens()), 0.0F);
+  for (const Token token : impl.tokenize(reply, false, true)) {
+    logits[static_cast<std::size_t>(token)] = 50;
+    if (sampler.sample(logits) != token) return false;
+    sampler.accept(token, true);
+    logits[static_cast<std::size_t>(token)] = 0;
+  }
+  return true;
+}
+
+constexpr const char* kSchema =
+    R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],)"
+    R"("additionalProperties":false})";
+
+TEST(Chat, ASchemaBindsTheAnswerAndLeavesTheThinkingFree) {
+  const ChatTemplate chat(model(kSmol).impl().get(), kThinking);
+  const auto rendered =
+      chat.apply({{"user", "Hi"}}, {.reasoning_format = "deepseek", .json_schema = kSchema});
+  ASSERT_FALSE(rendered.grammar.empty());
+  EXPECT_TRUE(allows(rendered, "I add two and two.\n</think>\n\n{\"a\": 4}"));
+  EXPECT_FALSE(allows(rendered, "I add two and two.\n</think>\n\nIt is 4."));
+}
+
+TEST(Chat, ASchemaBindsAReplyWithoutThinking) {
+  const ChatTemplate chat(model(kSmol).impl().get(), "");
+  const auto rendered = chat.apply({{"user", "Hi"}}, {.json_schema = kSchema});
+  ASSERT_FALSE(rendered.grammar.empty());
+  EXPECT_TRUE(allows(rendered, "{\"a\": 4}"));
+  EXPECT_FALSE(allows(rendered, "It is 4."));
 }
 
 TEST(Chat, MakesAGrammarOfASchema) {

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import unittest
 
+from quiet import Quiet
+
 ROOT = pathlib.Path(os.environ.get("ZOOMR_ROOT", pathlib.Path(__file__).resolve().parents[2]))
 SCRIPT = ROOT / "eval" / "chain.py"
 spec = importlib.util.spec_from_file_location("chain", SCRIPT)
@@ -191,19 +193,6 @@ class Commands(unittest.TestCase):
             result = self.run_chain("make", "--steps", steps)
             self.assertEqual(result.returncode, 2)
             self.assertIn("--steps is between", result.stderr)
-
-
-class Quiet(unittest.TextTestRunner):
-    """Nothing on success."""
-
-    def run(self, test):
-        result = unittest.TestResult()
-        test(result)
-        for case, trace in result.failures + result.errors:
-            print(f"{case}\n{trace}", file=sys.stderr)
-        if result.testsRun == 0:
-            sys.exit("no such test")
-        return result
 
 
 if __name__ == "__main__":

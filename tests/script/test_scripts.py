@@ -12,6 +12,8 @@ import tempfile
 import unittest
 import zipfile
 
+from quiet import Quiet
+
 ROOT = pathlib.Path(os.environ.get("ZOOMR_ROOT", pathlib.Path(__file__).resolve().parents[2]))
 PARTS = [b"GGUF, the first part. ", b"The second part. ", b"The last part."]
 WHOLE = b"".join(PARTS)
@@ -350,19 +352,6 @@ class Style(Workplace):
         result = self.run_script("style")
         self.assertEqual(result.returncode, 2)
         self.assertIn("script/style tidy", result.err)
-
-
-class Quiet(unittest.TextTestRunner):
-    """Nothing on success."""
-
-    def run(self, test):
-        result = unittest.TestResult()
-        test(result)
-        for case, trace in result.failures + result.errors:
-            print(f"{case}\n{trace}", file=sys.stderr)
-        if result.testsRun == 0:
-            sys.exit("no such test")
-        return result
 
 
 if __name__ == "__main__":
