@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS zoomr_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS zoomr_core zoomr_engine zoomr zoomr_chat EXPORT zoomr-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY eval/tasks DESTINATION ${CMAKE_INSTALL_DATADIR}/zoomr)
 install(DIRECTORY include/zoomr DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT zoomr-targets NAMESPACE zoomr:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/zoomr)
 install(DIRECTORY ${ZOOMR_LLAMA_PREFIX}/lib/ DESTINATION ${CMAKE_INSTALL_LIBDIR}/zoomr-llama/lib

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/policy_spec.h"
+#include "api/policy_spec.h"
 #include "core/trace.h"
 #include "llama/model.h"
 

@@ -11,7 +11,9 @@
 #include <iostream>
 #include <memory>
 
+#include "api/policy_spec.h"
 #include "cli/bench.h"
+#include "cli/eval.h"
 #include "cli/inspect.h"
 #include "cli/models_command.h"
 #include "cli/options.h"
@@ -106,6 +108,48 @@ CLI::App* add_bench(CLI::App& app, zoomr::ModelOptions& model, zoomr::BenchOptio
   return bench;
 }
 
+CLI::App* add_eval(CLI::App& app, zoomr::EvalCommand& e, LogOptions& log) {
+  CLI::App* eval = app.add_subcommand(
+      "eval", "Do answers suffer? Policies on the same problems at equal memory");
+  eval->add_option("--task", e.tasks,
+                   "Problems: chain, late, gsm, text, a .jsonl file, or a text file to be read")
+      ->delimiter(',')
+      ->group("Evaluation");
+  eval->add_option("--policy", e.policies,
+                   "Policies with settings, e.g. full:ctk=q8_0:ctv=q8_0,zoomr:select=paper")
+      ->group("Evaluation");
+  eval->add_option("--budget", e.budgets,
+                   "Most resident tokens of a session; +N: beyond the prompt")
+      ->delimiter(',')
+      ->group("Evaluation");
+  eval->add_option("-n,--predict,--n-predict", e.run.n_predict, "Most tokens of an answer")
+      ->envname("LLAMA_ARG_N_PREDICT")
+      ->group("Evaluation");
+  eval->add_option("--problems", e.n_problems, "Problems of each task; -1: all")
+      ->group("Evaluation");
+  eval->add_option("--samples", e.n_samples, "Replies to each problem")->group("Evaluation");
+  eval->add_option("--parallel", e.n_parallel, "Problems that think side by side (-np)")
+      ->group("Evaluation");
+  eval->add_option("--samples-out", e.samples_out, "File of the samples, JSON Lines")
+      ->group("Evaluation");
+  eval->add_flag("--resume", e.resume, "Go on with the samples that the file has")
+      ->group("Evaluation");
+  eval->add_option("--traces", e.traces, "Folder for a trace of each sample")->group("Evaluation");
+  eval->add_option("--report", e.report, "HTML file with plots and every sample")
+      ->group("Evaluation");
+  eval->add_option("--record", e.record,
+                   "Folder: record queries and keys of the first problem with full KV, and end")
+      ->group("Evaluation");
+  eval->add_option("--record-heads", e.record_heads, "Query heads: all, or LAYER.HEAD,...")
+      ->group("Evaluation");
+  zoomr::add_thinking_flags(*eval, e.run);
+  zoomr::add_model_flags(*eval, e.model);
+  zoomr::add_context_flags(*eval, e.run);
+  zoomr::add_sampling_flags(*eval, e.run.sampling);
+  add_log_flags(*eval, log);
+  return eval;
+}
+
 CLI::App* add_replay(CLI::App& app, zoomr::ReplayOptions& r) {
   CLI::App* replay = app.add_subcommand("replay", "Show a trace: the thought tree, and its checks");
   replay->add_option("trace", r.path, "File written by run --trace")->required();
@@ -121,6 +165,11 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   zoomr::RunCommand run_options;
   zoomr::BenchOptions bench_options;
   zoomr::ModelOptions bench_model;
+  zoomr::EvalCommand eval_options;
+  // Comparisons repeat: no dice, unless asked for.
+  eval_options.run.sampling.temp = 0;
+  eval_options.run.sampling.seed = 1;
+  eval_options.run.n_predict = 1400;
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
   std::string memory;
@@ -128,6 +177,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
 
   CLI::App* run = add_run(app, run_options, log);
   CLI::App* bench = add_bench(app, bench_model, bench_options, log);
+  CLI::App* eval = add_eval(app, eval_options, log);
   CLI::App* replay = add_replay(app, replay_options);
   CLI::App* inspect = app.add_subcommand("inspect", "What a model is, and what memory it needs");
   inspect->add_option("model", inspect_options.path, "GGUF file or known name")->required();
@@ -146,6 +196,10 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   if (*bench) {
     zoomr::settle(bench_options.run);
     return zoomr::bench_command(bench_model, bench_options, std::cout, std::cerr);
+  }
+  if (*eval) {
+    zoomr::settle(eval_options.run);
+    return zoomr::eval_command(eval_options, std::cout, std::cerr);
   }
   if (*replay) {
     replay_options.color = isatty(STDOUT_FILENO) != 0;

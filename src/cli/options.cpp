@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "api/policy_spec.h"
 #include "core/policy.h"
 
 namespace zoomr {
@@ -31,6 +32,7 @@ const std::map<std::string, std::string>& long_names() {
                                                            {"-st", "--single-turn"},
                                                            {"-jf", "--json-schema-file"},
                                                            {"-lv", "--log-verbosity"},
+                                                           {"-np", "--parallel"},
                                                            {"-nkvo", "--no-kv-offload"},
                                                            {"-kvo", "--kv-offload"}};
   return names;
@@ -54,19 +56,6 @@ std::vector<std::string> with_long_names(std::vector<std::string> args) {
     if (known != long_names().end()) arg = known->second + arg.substr(flag.size());
   }
   return args;
-}
-
-Budget parse_budget(const std::string& text) {
-  const bool beyond = !text.empty() && text[0] == '+';
-  const std::string number = beyond ? text.substr(1) : text;
-  Budget budget{.tokens = 0, .beyond_prompt = beyond};
-  const auto [end, error] =
-      std::from_chars(number.data(), number.data() + number.size(), budget.tokens);
-  if (error != std::errc() || end != number.data() + number.size() || budget.tokens < 1) {
-    throw Error(ErrorCode::bad_input,
-                "--budget is a number of tokens, or +N beyond the prompt, not '" + text + "'");
-  }
-  return budget;
 }
 
 std::size_t parse_bytes(const std::string& text) {
@@ -314,6 +303,11 @@ void add_policy_flags(CLI::App& app, RunOptions& o) {
          "Most resident tokens, prompt included; +N: N beyond the prompt. Default +1024")
       ->envname("ZOOMR_BUDGET")
       ->group(group);
+  add_thinking_flags(app, o);
+}
+
+void add_thinking_flags(CLI::App& app, RunOptions& o) {
+  const std::string group = "Memory";
   app.add_option("--select", o.settings.select,
                  "Policy zoomr: what comes back: paper (votes of all heads) or none (no votes)")
       ->group(group);

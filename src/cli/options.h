@@ -13,15 +13,15 @@ namespace zoomr {
 void add_model_flags(CLI::App& app, ModelOptions& options);
 void add_context_flags(CLI::App& app, RunOptions& options);
 void add_sampling_flags(CLI::App& app, SamplingOptions& options);
-// Policy, budget, summaries, lines: what ZoomR adds.
+// Policy, budget, and all of add_thinking_flags: what ZoomR adds.
 void add_policy_flags(CLI::App& app, RunOptions& options);
+// Selection, window, summaries, lines.
+void add_thinking_flags(CLI::App& app, RunOptions& options);
 
 // llama.cpp's flags of several letters behind one dash (-ngl, -ctk, ...) become their long names,
 // since the parser takes only one letter there. args: without the program's name.
 [[nodiscard]] std::vector<std::string> with_long_names(std::vector<std::string> args);
 
-// "1024" or "+128" (beyond the prompt). Throws Error(bad_input).
-[[nodiscard]] Budget parse_budget(const std::string& text);
 // "8G", "512M", "1073741824". Throws Error(bad_input).
 [[nodiscard]] std::size_t parse_bytes(const std::string& text);
 

@@ -85,14 +85,7 @@ std::string system_text(const RunCommand& command) {
   std::string text = command.system;
   if (!command.system_file.empty()) text = read_file(command.system_file, "the system prompt");
   require_utf8(text, "the system prompt");
-  if (command.run.summaries == "prompted") {
-    const Delimiters delimiters{.think_begin = {},
-                                .think_ends = {},
-                                .summary_begin = command.run.summary_begin,
-                                .summary_end = command.run.summary_end};
-    text += (text.empty() ? "" : "\n") + summary_request(delimiters);
-  }
-  return text;
+  return with_summary_request(text, command.run);
 }
 
 // With a template the schema's grammar is the template's: it lets the model think first.

@@ -10,6 +10,7 @@
 
 #include "core/capture.h"
 #include "core/span_set.h"
+#include "core/timeline.h"
 #include "zoomr/types.h"
 
 namespace zoomr {
@@ -35,5 +36,12 @@ class KeyLog {
 // `visible`. A head's mass sums to 1.
 void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLayout& query_layout,
                         std::span<const float> queries, std::vector<float>& mass);
+
+// [n_lines] what the query heads of one token give to each line when every logged key is visible:
+// the largest share that one head gives it, so that a line which one head needs and all others
+// ignore still counts. Lines beyond the log have none.
+[[nodiscard]] std::vector<float> peak_line_mass(const KeyLog& log, std::span<const Line> lines,
+                                                const HeadLayout& query_layout,
+                                                std::span<const float> queries);
 
 }  // namespace zoomr

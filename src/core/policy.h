@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/attention_mass.h"
 #include "core/capture.h"
 #include "core/residency.h"
 #include "core/thought_index.h"
@@ -28,6 +30,14 @@ struct Evidence {
   std::optional<VoteResult> vote;  // the last vote; stays until the next one
   std::vector<float> mass;  // [decoded] attention mass accumulated over steps, all heads summed;
                             // empty unless needed
+  KeyLog keys;              // of every decoded token; empty unless needed
+  HeadLayout query_layout;
+  std::deque<std::vector<float>> queries;  // of the newest tokens, the newest last, packed as
+                                           // query_layout says
+  // [lines] how much the token decoded next (before its decode) or just decoded (after it) attends
+  // to each closed line when nothing is hidden: the largest share that one head gives it. Of
+  // policies that foresee only.
+  std::vector<float> foresight;
 };
 
 struct View {
@@ -42,10 +52,10 @@ struct View {
 };
 
 struct Needs {
-  HeadSelection keys;     // keys of the tokens decoded now, to be indexed
-  HeadSelection queries;  // queries of the last token decoded now
-  bool mass =
-      false;  // attention mass of that token over the resident ones (needs keys and queries, all)
+  HeadSelection keys;      // keys of the tokens decoded now, to be indexed
+  HeadSelection queries;   // queries of the last token decoded now
+  bool mass = false;       // attention mass of that token over the resident ones, all heads
+  std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
 };
 
@@ -55,6 +65,9 @@ class Policy {
   [[nodiscard]] virtual Unit unit() const = 0;
   // Does the policy respect a budget? Only `full` does not.
   [[nodiscard]] virtual bool bounded() const { return true; }
+  // Does it see what a second context, which holds everything, attends to? Then plan() is asked
+  // before each decode too. No method for use: the ceiling that selections are compared with.
+  [[nodiscard]] virtual bool foresees() const { return false; }
   // Called before a decode; view.boundary tells of the tokens about to be decoded, view.decoded
   // does not count them.
   [[nodiscard]] virtual Needs needs(const View& view) const = 0;

@@ -36,7 +36,8 @@ std::string in_words(DecodeStatus status) {
 }  // namespace
 
 void Engine::step(std::span<Session* const> sessions) {
-  Step step = gather(sessions);  // needs, arm
+  for (Session* session : sessions) foresee(*session);
+  const Step step = gather(sessions);  // needs, arm
   if (step.batch.empty()) return;
 
   const auto start = Clock::now();
@@ -56,16 +57,43 @@ void Engine::step(std::span<Session* const> sessions) {
   for (const Slice& slice : step.slices) {
     Session& session = *slice.session;
     session.observe(slice.span, slice.needs, kv_.observation(), slice.rows, decode_ms);
-    const Plan plan = session.plan();
-    const Edit edit = diff(session.residency(), plan, session.timeline());
-    apply(edit, session);  // logs what was really applied
+    follow_plan(session);
     if (!session.running()) continue;
-    const std::string broken = session.broken_invariant();
-    if (!broken.empty()) throw Error(ErrorCode::bug, "invariant broken: " + broken);
     session.sample(slice.logits_row < 0 ? std::span<const float>{} : kv_.logits(slice.logits_row));
   }
   compact(sessions);
   store_.prepare();
+}
+
+void Engine::follow_plan(Session& session) {
+  const Edit edit = diff(session.residency(), session.plan(), session.timeline());
+  apply(edit, session);  // logs what was really applied
+  if (!session.running()) return;
+  const std::string broken = session.broken_invariant();
+  if (!broken.empty()) throw Error(ErrorCode::bug, "invariant broken: " + broken);
+}
+
+void Engine::foresee(Session& session) {
+  if (!session.running() || !session.policy().foresees()) return;
+  check(unhidden_ != nullptr, "a policy that foresees has its second context");
+  const Span span{session.foreseen(), session.pending(unhidden_->max_batch()).end};
+  if (span.empty()) return;  // the last batch had no room for all of them
+  std::vector<BatchToken> batch;
+  Capture capture{.keys = {.all = true}, .queries = {.all = true}};
+  for (Pos pos = span.begin; pos < span.end; ++pos) {
+    capture.key_rows.push_back(static_cast<int>(batch.size()));
+    batch.push_back({.token = session.timeline().tokens()[static_cast<std::size_t>(pos)],
+                     .pos = pos,
+                     .seq = session.options().seq,
+                     .logits = false});
+  }
+  capture.query_rows.push_back(static_cast<int>(batch.size()) - 1);
+  const DecodeStatus status = unhidden_->decode(batch, capture);
+  if (status != DecodeStatus::ok) {
+    return session.fail("the context that holds everything: " + in_words(status));
+  }
+  session.foresee(span, unhidden_->observation());
+  if (session.decoded() > 0) follow_plan(session);
 }
 
 Engine::Step Engine::gather(std::span<Session* const> sessions) const {
@@ -229,6 +257,7 @@ bool Engine::compact_topmost(std::span<Session* const> sessions) {
 }
 
 void Engine::forget(const Session& session) {
+  if (session.foreseen() > 0) unhidden_->drop(session.options().seq, {0, session.foreseen()});
   if (session.decoded() > 0) kv_.drop(session.options().seq, {0, session.timeline().size()});
   store_.erase_session(session.id());
 }

@@ -2,6 +2,9 @@
 //
 //   needs -> arm -> decode -> observe -> plan -> diff -> apply -> log -> sample
 //
+// Where a policy foresees, a second context that holds everything decodes the tokens first, and
+// plan -> diff -> apply -> log come before the decode as well.
+//
 // One inference thread. The Kv and the store outlive the engine.
 #pragma once
 
@@ -19,7 +22,9 @@ namespace zoomr {
 
 class Engine {
  public:
-  Engine(Kv& kv, ThoughtStore& store) : kv_(kv), store_(store) {}
+  // `unhidden`: the context that holds everything, for policies that foresee; outlives the engine.
+  Engine(Kv& kv, ThoughtStore& store, Kv* unhidden = nullptr)
+      : kv_(kv), store_(store), unhidden_(unhidden) {}
 
   // Moves every running session on by its next tokens, decoded as one batch. A session that fails
   // ends with Finish::error; the others go on. Throws Error(bug) on a broken invariant.
@@ -42,6 +47,8 @@ class Engine {
     Capture capture;
   };
   [[nodiscard]] Step gather(std::span<Session* const> sessions) const;
+  void foresee(Session& session);
+  void follow_plan(Session& session);
   void apply(const Edit& edit, Session& session);
   [[nodiscard]] EditEvent drop(Session& session, Span span);
   [[nodiscard]] EditEvent zoom_out(Session& session, Span span);
@@ -51,6 +58,7 @@ class Engine {
 
   Kv& kv_;
   ThoughtStore& store_;
+  Kv* unhidden_;
 };
 
 }  // namespace zoomr

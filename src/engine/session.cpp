@@ -102,7 +102,8 @@ Span Session::pending(int most) const {
 }
 
 bool Session::wants_logits(Span batch) const {
-  return batch.end == timeline_.size() && forced_.empty();
+  const bool watched = options_.probe != nullptr && options_.probe->logits();
+  return batch.end == timeline_.size() && (forced_.empty() || watched);
 }
 
 View Session::view() const {
@@ -124,12 +125,18 @@ int Session::next_batch() const {
 
 Needs Session::needs(Span batch) const {
   Needs needs = policy_->needs(view());
-  if (needs.mass) {
+  const bool follows_every_token = needs.mass || needs.recent > 0;
+  if (follows_every_token) {
     needs.keys.all = true;
     needs.queries.all = true;
   }
+  if (options_.probe != nullptr) {
+    merge(needs.keys, options_.probe->keys());
+    merge(needs.queries, options_.probe->queries());
+    return needs;
+  }
   // A vote waits until the newest token's queries can be had.
-  if (batch.end != timeline_.size() && !needs.mass) {
+  if (batch.end != timeline_.size() && !follows_every_token) {
     needs.queries = {};
     needs.vote.reset();
   }
@@ -146,16 +153,25 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
   for (std::size_t i = 0; i < rows.n_keys; ++i) {
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
-    if (needs.mass)
-      key_log_.append(pos, seen.key_layout, keys);
+    if (options_.probe != nullptr) options_.probe->on_keys(pos, seen.key_layout, keys);
+    if (needs.mass || needs.recent > 0)
+      evidence_.keys.append(pos, seen.key_layout, keys);
     else
       index_.add_key(pos, seen.key_layout, keys);
   }
   index_.close_lines(timeline_);
   if (!rows.has_query) return;
   const auto queries = seen.query_row(rows.query);
+  if (options_.probe != nullptr)
+    options_.probe->on_queries(decoded_ - 1, seen.query_layout, queries);
   if (needs.mass) {
-    add_attention_mass(key_log_, residency_.resident, seen.query_layout, queries, evidence_.mass);
+    add_attention_mass(evidence_.keys, residency_.resident, seen.query_layout, queries,
+                       evidence_.mass);
+  }
+  if (needs.recent > 0) {
+    evidence_.query_layout = seen.query_layout;
+    evidence_.queries.emplace_back(queries.begin(), queries.end());
+    while (evidence_.queries.size() > needs.recent) evidence_.queries.pop_front();
   }
   if (needs.vote) {
     VoteResult result = index_.vote(decoded_ - 1, *needs.vote, seen.query_layout, queries);
@@ -164,6 +180,15 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     write(VoteEvent{result});
     evidence_.vote = std::move(result);
   }
+}
+
+void Session::foresee(Span tokens, const Observation& seen) {
+  for (Pos pos = tokens.begin; pos < tokens.end; ++pos) {
+    const auto row = static_cast<std::size_t>(pos - tokens.begin);
+    unhidden_keys_.append(pos, seen.key_layout, seen.key_row(row));
+  }
+  evidence_.foresight =
+      peak_line_mass(unhidden_keys_, timeline_.lines(), seen.query_layout, seen.query_row(0));
 }
 
 Plan Session::plan() const { return policy_->plan(view()); }
@@ -207,6 +232,7 @@ bool Session::may_grow() const {
 void Session::sample(std::span<const float> logits) {
   if (!running() || decoded_ < timeline_.size()) return;
   boundary_ = {};
+  if (options_.probe != nullptr && !logits.empty()) options_.probe->on_logits(decoded_, logits);
   if (stats_.token_seconds.empty() && !clock_running_) {
     last_token_ = std::chrono::steady_clock::now();
     clock_running_ = true;

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/attention_mass.h"
 #include "core/loop_guard.h"
 #include "core/policy.h"
 #include "core/residency.h"
@@ -21,6 +20,7 @@
 #include "core/thought_index.h"
 #include "core/timeline.h"
 #include "core/trace.h"
+#include "engine/probe.h"
 #include "engine/sampler.h"
 #include "engine/stats.h"
 #include "engine/summaries.h"
@@ -36,6 +36,7 @@ struct SessionOptions {
   int n_predict = -1;     // most generated tokens; < 0: until max_positions
   int forced_chunk = 1;   // forced tokens decoded in one step
   bool loop_guard = true;
+  Probe* probe = nullptr;  // looks on; outlives the session
   std::uint64_t seed = 0;  // of policies that roll dice
   SummaryMode summaries = SummaryMode::none;
   SegmenterOptions segmenter;
@@ -72,6 +73,10 @@ class Session {
   };
   void observe(Span batch, const Needs& needs, const Observation& seen, const Rows& rows,
                double decode_ms);
+  // A context that holds everything decoded these tokens first: the keys of all, and the last one's
+  // queries.
+  void foresee(Span tokens, const Observation& seen);
+  [[nodiscard]] Pos foreseen() const { return unhidden_keys_.size(); }
   [[nodiscard]] Plan plan() const;
   // An edit that was really applied, or that failed and changed nothing.
   void applied(const EditEvent& edit);
@@ -123,7 +128,7 @@ class Session {
   LoopGuard loop_guard_;
   SummaryWriter summary_writer_;
   ThoughtIndex index_;
-  KeyLog key_log_;
+  KeyLog unhidden_keys_;  // of the context that holds everything
   Evidence evidence_;
   Residency residency_;
   Stats stats_;

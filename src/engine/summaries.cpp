@@ -34,6 +34,15 @@ std::string summary_request(const Delimiters& delimiters) {
          delimiters.summary_begin + " and " + delimiters.summary_end + ".";
 }
 
+std::string with_summary_request(std::string system, const RunOptions& options) {
+  if (options.summaries != "prompted") return system;
+  const Delimiters delimiters{.think_begin = {},
+                              .think_ends = {},
+                              .summary_begin = options.summary_begin,
+                              .summary_end = options.summary_end};
+  return system + (system.empty() ? "" : "\n") + summary_request(delimiters);
+}
+
 SummaryWriter::SummaryWriter(SummaryMode mode, const Delimiters& delimiters,
                              const Vocabulary& vocabulary)
     : mode_(mode) {

@@ -10,6 +10,7 @@
 #include "core/timeline.h"
 #include "engine/vocabulary.h"
 #include "zoomr/types.h"
+#include "zoomr/zoomr.h"
 
 namespace zoomr {
 
@@ -25,6 +26,8 @@ enum class SummaryMode : std::uint8_t {
 
 // The system text of `prompted`.
 [[nodiscard]] std::string summary_request(const Delimiters& delimiters);
+// A run's system text: with that request where its options say `prompted`.
+[[nodiscard]] std::string with_summary_request(std::string system, const RunOptions& options);
 
 // In mode `injected`: decides when the delimiters are appended. In the others it does nothing.
 class SummaryWriter {

@@ -57,6 +57,15 @@ void MemoryStore::erase(const StoreKey& key) {
   records_.erase(it);
 }
 
+std::size_t MemoryStore::bytes_of(std::uint64_t session) const {
+  std::size_t bytes = 0;
+  for (auto it = records_.lower_bound({session, {0, 0}});
+       it != records_.end() && it->first.session == session; ++it) {
+    bytes += it->second.blob.size();
+  }
+  return bytes;
+}
+
 void MemoryStore::erase_session(std::uint64_t session) {
   auto it = records_.lower_bound({session, {0, 0}});
   while (it != records_.end() && it->first.session == session) {

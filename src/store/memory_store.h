@@ -24,6 +24,7 @@ class MemoryStore final : public ThoughtStore {
   [[nodiscard]] std::span<std::byte> raw(const StoreKey& key);
   void erase_session(std::uint64_t session) override;
   [[nodiscard]] std::size_t bytes() const override { return bytes_; }
+  [[nodiscard]] std::size_t bytes_of(std::uint64_t session) const override;
 
  private:
   struct Record {

@@ -42,6 +42,7 @@ class ThoughtStore {
   virtual void erase(const StoreKey& key) = 0;  // absent: nothing happens
   virtual void erase_session(std::uint64_t session) = 0;
   [[nodiscard]] virtual std::size_t bytes() const = 0;
+  [[nodiscard]] virtual std::size_t bytes_of(std::uint64_t session) const = 0;
 };
 
 }  // namespace zoomr

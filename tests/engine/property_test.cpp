@@ -32,7 +32,8 @@ std::string name_of(const ::testing::TestParamInfo<Case>& info) {
 class EveryPolicy : public ::testing::TestWithParam<Case> {
  protected:
   [[nodiscard]] static bool drops(const std::string& policy) {
-    return policy == "streaming-llm" || policy == "h2o" || policy == "summary-only";
+    return policy == "streaming-llm" || policy == "h2o" || policy == "r-kv" ||
+           policy == "summary-only";
   }
   static Scene scene(SeqId seq = 0) {
     return {.policy = GetParam().policy,
@@ -50,7 +51,8 @@ class EveryPolicy : public ::testing::TestWithParam<Case> {
 TEST_P(EveryPolicy, OneSession) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
   MemoryStore store;
-  Engine engine(kv, store);
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
   while (thinker.session->running()) {
@@ -67,7 +69,8 @@ TEST_P(EveryPolicy, OneSession) {
 TEST_P(EveryPolicy, ThreeSessionsInOneMemory) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 2048 : 3 * 96});
   MemoryStore store;
-  Engine engine(kv, store);
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
   Thinker a(scene(0));
   Thinker b(scene(1));
   Thinker c(scene(2));
@@ -86,7 +89,8 @@ TEST_P(EveryPolicy, NeighboursChangeNothing) {
   const auto think = [&](bool with_neighbour) {
     FakeKv kv({.n_cells = GetParam().policy == "full" ? 2048 : 2 * 96});
     MemoryStore store;
-    Engine engine(kv, store);
+    FakeKv unhidden({.n_cells = 2048});
+    Engine engine(kv, store, &unhidden);
     Thinker a(scene(0));
     Thinker b(scene(1));
     Session* const both[] = {a.session.get(), b.session.get()};
@@ -101,7 +105,8 @@ TEST_P(EveryPolicy, NeighboursChangeNothing) {
 TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 128});
   MemoryStore store;
-  Engine engine(kv, store);
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
   Scene s = scene();
   s.budget = 128;
   s.forced_chunk = 16;
@@ -122,7 +127,8 @@ TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
 TEST_P(EveryPolicy, AnUnpinnedPromptMayLeave) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 160});
   MemoryStore store;
-  Engine engine(kv, store);
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
   Scene s = scene();
   s.pin_prompt = false;
   s.n_prompt = 80;
@@ -146,7 +152,8 @@ TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
         kv.fail_when(
             [&](Site at, int n) { return at == site && n == call ? status : DecodeStatus::ok; });
         MemoryStore store;
-        Engine engine(kv, store);
+        FakeKv unhidden({.n_cells = 2048});
+        Engine engine(kv, store, &unhidden);
         Scene s = scene();
         s.n_predict = 150;
         Thinker thinker(s);
@@ -171,7 +178,8 @@ TEST_P(EveryPolicy, RandomFailures) {
                                                              : DecodeStatus::ok;
   });
   MemoryStore store;
-  Engine engine(kv, store);
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
   while (thinker.session->running()) engine.step(sessions);
@@ -181,7 +189,8 @@ TEST_P(EveryPolicy, RandomFailures) {
 TEST_P(EveryPolicy, AFullStoreEndsTheRunWithoutLoss) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
   MemoryStore store(50 * sizeof(std::uint64_t));
-  Engine engine(kv, store);
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
   while (thinker.session->running()) engine.step(sessions);

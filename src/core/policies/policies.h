@@ -11,6 +11,8 @@ std::unique_ptr<Policy> make_full();
 std::unique_ptr<Policy> make_streaming_llm(const PolicySettings& settings);
 std::unique_ptr<Policy> make_h2o(const PolicySettings& settings);
 std::unique_ptr<Policy> make_summary_only(const PolicySettings& settings);
+std::unique_ptr<Policy> make_oracle(const PolicySettings& settings);
+std::unique_ptr<Policy> make_r_kv();
 std::unique_ptr<Policy> make_random(const PolicySettings& settings);
 std::unique_ptr<Policy> make_zoomr(const PolicySettings& settings);
 

@@ -15,6 +15,9 @@ struct PolicySpec {
   RunOptions options;  // the defaults given, with this policy and its settings
 };
 
+// "1024" or "+128" (beyond the prompt). Throws Error(bad_input).
+[[nodiscard]] Budget parse_budget(const std::string& text);
+
 // A comma-separated list. Throws Error(bad_input) for an unknown policy, key or value.
 [[nodiscard]] std::vector<PolicySpec> parse_policies(std::string_view list,
                                                      const RunOptions& defaults);

@@ -1,4 +1,4 @@
-#include "cli/policy_spec.h"
+#include "api/policy_spec.h"
 
 #include <charconv>
 
@@ -46,7 +46,7 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
   else if (key == "ctv")
     options.context.type_v = value;
   else if (key == "budget")
-    options.budget = {to_int(key, value), false};
+    options.budget = parse_budget(value);
   else
     throw Error(ErrorCode::bad_input,
                 "unknown policy setting '" + key +
@@ -54,6 +54,19 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
 }
 
 }  // namespace
+
+Budget parse_budget(const std::string& text) {
+  const bool beyond = !text.empty() && text[0] == '+';
+  const std::string number = beyond ? text.substr(1) : text;
+  Budget budget{.tokens = 0, .beyond_prompt = beyond};
+  const auto [end, error] =
+      std::from_chars(number.data(), number.data() + number.size(), budget.tokens);
+  if (error != std::errc() || end != number.data() + number.size() || budget.tokens < 1) {
+    throw Error(ErrorCode::bad_input,
+                "--budget is a number of tokens, or +N beyond the prompt, not '" + text + "'");
+  }
+  return budget;
+}
 
 std::vector<PolicySpec> parse_policies(std::string_view list, const RunOptions& defaults) {
   std::vector<PolicySpec> specs;

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Makes the built-in tasks of `zoomr eval`: JSON Lines, one problem a line (docs/evaluation.md).
+
+  tasks.py chain [--steps 40] [--problems 20] [--seed 1]    chains of named steps
+  tasks.py late [--problems 20] [--seed 1]                  ten small problems, then one about an early one
+  tasks.py gsm [--family NAME] [--problems 20] [--seed 1]   reasoning-gym's families (pip install reasoning-gym)
+
+The same arguments give the same bytes; eval/tasks/ holds what the defaults give.
+"""
+
+import argparse
+import json
+import random
+import sys
+
+NAMES = (
+    "gem fox kite lamp rose drum leaf coin bell ship star moon tree fish bird lake sand rock wolf "
+    "bear frog duck swan crab seed corn milk salt rice cake door ring sock boot coat hat cup fork "
+    "desk book pen clay rope nail gate barn well road hill cave sail tent drop flag harp lion mule "
+    "nest oven pear quilt rake soap tile vase wand yarn zinc ant bee cow dog elk gnat hen ibis jay"
+).split()
+
+CHAIN_EXAMPLE = """Here is a short example of four steps.
+Step 1: sun = 12
+Step 2: ink = 30
+Step 3: oak = ink + sun
+Step 4: tin = oak + ink
+The answer to it:
+Step 1: sun = 12.
+Step 2: ink = 30.
+Step 3: oak = ink + sun = 30 + 12 = 42.
+Step 4: tin = oak + ink = 42 + 30 = 72.
+Result: tin = 72."""
+
+CHAIN_GIVEN = 10  # steps that are numbers
+CHAIN_MOST = 99  # no value is larger, and no two are equal: a value tells whose it is
+
+
+def chain(n_steps, seed):
+    """N named steps, one a line: the first are numbers, every other one adds two earlier values. The
+    values stand nowhere in the prompt, so the reply must look up two of its own lines for each."""
+    rng = random.Random(f"chain {n_steps} {seed}")
+    while True:
+        names = rng.sample(NAMES, n_steps)
+        steps, values = [], []
+        for i, name in enumerate(names):
+            if i < CHAIN_GIVEN:
+                value = rng.choice([v for v in range(10, 50) if v not in values])
+                steps.append({"name": name, "value": value})
+            else:
+                pairs = [
+                    (a, b)
+                    for a in range(i)
+                    for b in range(i)
+                    if a != b and values[a] + values[b] <= CHAIN_MOST and values[a] + values[b] not in values
+                ]
+                if not pairs:
+                    break
+                a, b = rng.choice(pairs)
+                value = values[a] + values[b]
+                steps.append({"name": name, "op": "+", "a": a, "b": b, "value": value})
+            values.append(value)
+        if len(steps) == n_steps:
+            break
+
+    def right(step):
+        return f"{names[step['a']]} + {names[step['b']]}" if "op" in step else str(step["value"])
+
+    listed = "\n".join(f"Step {i + 1}: {s['name']} = {right(s)}" for i, s in enumerate(steps))
+    prompt = (
+        "Work out the value of each name, in order, one line a step, in exactly the form of the "
+        f"example.\n\n{CHAIN_EXAMPLE}\n\nNow the task: {n_steps} steps.\n{listed}\n"
+        f"Answer all {n_steps} steps, then the line 'Result: {names[-1]} = ' with its value, and stop."
+    )
+    return {"id": str(seed), "scorer": "chain", "prompt": prompt, "answer": str(values[-1]), "steps": steps}
+
+
+PEOPLE = "Anna Boris Clara David Elena Felix Greta Henry Irene Jonas Katya Louis Maria Nils Olga Peter".split()
+THINGS = "apples pens shells stamps coins cards beads nuts books plums".split()
+
+LATE_FORMS = (
+    ("{p} has {a} {t} and buys {b} more, then gives {c} away. How many {t} does {p} have?", lambda a, b, c: a + b - c),
+    ("{p} packs {a} boxes of {b} {t} each and loses {c} {t}. How many {t} are left?", lambda a, b, c: a * b - c),
+    ("{p} shares {a} bags of {b} {t} and adds {c} {t}. How many {t} are there in all?", lambda a, b, c: a * b + c),
+    ("{p} sees {a} {t} on Monday, {b} on Tuesday and {c} on Wednesday. How many {t} in all?", lambda a, b, c: a + b + c),
+)
+
+
+def late(seed):
+    """Ten small problems in one answer, then a question whose answer needs an early one's."""
+    rng = random.Random(f"late {seed}")
+    people = rng.sample(PEOPLE, 10)
+    things = rng.sample(THINGS, 10)
+    lines, steps, values = [], [], []
+    for i in range(10):
+        form, value_of = rng.choice(LATE_FORMS)
+        a, b, c = rng.randint(3, 12), rng.randint(3, 12), rng.randint(1, 3)
+        value = value_of(a, b, c)
+        values.append(value)
+        lines.append(f"Problem {i + 1}: " + form.format(p=people[i], t=things[i], a=a, b=b, c=c))
+        steps.append({"label": f"Problem {i + 1}", "value": str(value)})
+    early, more = rng.randrange(0, 3), rng.randint(2, 9)
+    prompt = (
+        "Solve these ten problems one after the other. For each write one line that begins with "
+        "'Problem N:', shows the work in one or two short sentences, and ends with the number. After "
+        "the tenth, answer the last question on a line that begins with 'Answer:'.\n\n"
+        + "\n".join(lines)
+        + f"\nLast question: take the result of problem {early + 1}, the {things[early]} of {people[early]}, "
+        f"and add {more} to it. What is it?"
+    )
+    return {"id": str(seed), "scorer": "steps", "prompt": prompt, "answer": str(values[early] + more), "steps": steps}
+
+
+def gsm(family, n_problems, seed):
+    """reasoning-gym's problems in words; the answer is scored."""
+    import reasoning_gym
+
+    problems = []
+    for i, item in enumerate(reasoning_gym.create_dataset(family, size=n_problems, seed=seed)):
+        prompt = (
+            item["question"].strip()
+            + "\nThink step by step, one short sentence a line. End with the line 'Answer: ' and the answer alone."
+        )
+        problems.append({"id": str(i + 1), "scorer": "answer", "prompt": prompt, "answer": str(item["answer"])})
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("chain", "late", "gsm"))
+    parser.add_argument("--problems", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1, help="of the first problem; the others follow")
+    parser.add_argument("--steps", type=int, default=40, help="of a chain")
+    parser.add_argument("--family", default="gsm_symbolic", help="of reasoning-gym")
+    args = parser.parse_args()
+    if args.problems < 1:
+        parser.error("--problems is at least 1")
+    if not CHAIN_GIVEN + 2 <= args.steps <= 60:
+        parser.error(f"--steps is between {CHAIN_GIVEN + 2} and 60")
+    seeds = range(args.seed, args.seed + args.problems)
+    if args.task == "chain":
+        problems = [chain(args.steps, seed) for seed in seeds]
+    elif args.task == "late":
+        problems = [late(seed) for seed in seeds]
+    else:
+        problems = gsm(args.family, args.problems, args.seed)
+    for problem in problems:
+        sys.stdout.write(json.dumps(problem) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+#include "cli/eval.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "chat/chat_template.h"
+#include "engine/summaries.h"
+#include "eval/evaluation.h"
+#include "eval/record.h"
+#include "eval/report.h"
+#include "eval/table.h"
+#include "eval/text_task.h"
+#include "llama/model.h"
+
+namespace zoomr {
+
+namespace {
+
+// What a long answer of the model itself is about: names and numbers that come back.
+constexpr const char* kOwnPrompt =
+    "Write a very long story in many chapters about a harbour town: six families with their names, "
+    "boats, debts and dates, a market with its prices, a storm, and a law case in which all these "
+    "facts are told again by different people. Keep every name and number consistent. Do not stop "
+    "early.";
+constexpr int kOwnTokens = 3000;
+
+struct Tasks {
+  std::vector<Problem> problems;
+  std::vector<std::string> texts;  // files to be taught
+  bool own_text = false;
+};
+
+// A file that is no .jsonl is a text.
+bool is_text_file(const std::string& name) {
+  const std::filesystem::path path(name);
+  return path.extension() != ".jsonl" &&
+         (name.find('/') != std::string::npos || std::filesystem::is_regular_file(path));
+}
+
+Tasks load_tasks(const EvalCommand& command) {
+  Tasks tasks;
+  for (const std::string& name : command.tasks) {
+    if (name == "text") {
+      tasks.own_text = true;
+    } else if (is_text_file(name)) {
+      tasks.texts.push_back(name);
+    } else {
+      std::vector<Problem> more = load_task(name);
+      if (command.n_problems >= 0)
+        more.resize(std::min(more.size(), static_cast<std::size_t>(command.n_problems)));
+      tasks.problems.insert(tasks.problems.end(), more.begin(), more.end());
+    }
+  }
+  return tasks;
+}
+
+void check_command(const EvalCommand& command) {
+  const auto require = [](bool ok, const char* what) {
+    if (!ok) throw Error(ErrorCode::bad_input, what);
+  };
+  require(command.n_samples >= 1, "--samples must be at least 1");
+  require(command.n_parallel >= 1 && command.n_parallel <= 64, "-np is between 1 and 64");
+  require(command.n_problems != 0, "--problems must be at least 1");
+  require(!command.resume || !command.samples_out.empty(), "--resume needs --samples-out");
+}
+
+// What must not differ between the parts of one evaluation.
+nlohmann::ordered_json settings_of(const EvalCommand& command, const Model& model) {
+  const RunOptions& run = command.run;
+  return {{"model", model.impl().description()},
+          {"predict", run.n_predict},
+          {"parallel", command.n_parallel},
+          {"temp", run.sampling.temp},
+          {"seed", run.sampling.seed},
+          {"samplers", run.sampling.samplers},
+          {"top-k", run.sampling.top_k},
+          {"top-p", run.sampling.top_p},
+          {"min-p", run.sampling.min_p},
+          {"cache-type-k", run.context.type_k},
+          {"cache-type-v", run.context.type_v},
+          {"window", run.settings.window},
+          {"sink", run.settings.sink},
+          {"line-min", run.line_min},
+          {"line-max", run.line_max},
+          {"thought-max", run.thought_max},
+          {"summaries", run.summaries},
+          {"zoomr", std::string(version())},
+          {"llama", std::string(llama_version())}};
+}
+
+}  // namespace
+
+int eval_command(const EvalCommand& command, std::ostream& out, std::ostream& progress) {
+  check_command(command);
+  const std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
+  const Tasks tasks = load_tasks(command);
+  const Model model(command.model);
+  const ChatTemplate chat(model.impl().get(), "");
+  const PromptOf prompt_of = [&chat](const Problem& problem, const RunOptions& options) {
+    std::vector<ChatTemplate::Message> messages;
+    const std::string system = with_summary_request(problem.system, options);
+    if (!system.empty()) messages.push_back({"system", system});
+    messages.push_back({"user", problem.prompt});
+    return as_prompt(chat.apply(messages, {}));
+  };
+  if (!command.record.empty()) {
+    if (tasks.problems.empty()) throw Error(ErrorCode::bad_input, "--record needs a problem");
+    const Problem& problem = tasks.problems.front();
+    record(model, problem, prompt_of(problem, command.run), command.run,
+           parse_heads(command.record_heads), command.record);
+    return 0;
+  }
+  if (!command.traces.empty()) std::filesystem::create_directories(command.traces);
+
+  SampleFile samples(command.samples_out, command.resume, settings_of(command, model));
+  evaluate(
+      model, tasks.problems, cells,
+      {.n_samples = command.n_samples, .n_parallel = command.n_parallel, .traces = command.traces},
+      prompt_of, samples, progress);
+  const int n_taught = command.run.n_predict;
+  if (tasks.own_text) {
+    const Problem own{.task = "text", .id = "own", .prompt = kOwnPrompt, .answer = {}};
+    evaluate_text(model,
+                  own_answer(model, prompt_of(own, command.run), command.run,
+                             n_taught > 0 ? n_taught : kOwnTokens),
+                  cells, samples, progress);
+  }
+  for (const std::string& path : tasks.texts) {
+    evaluate_text(model, text_of_file(model, path, n_taught), cells, samples, progress);
+  }
+
+  const std::vector<Row> rows = make_rows(samples.samples());
+  print_rows(rows, out);
+  print_text_rows(samples.samples(), out);
+  if (!command.report.empty()) write_report(command.report, samples.samples(), rows);
+  return 0;
+}
+
+}  // namespace zoomr

@@ -1,0 +1,58 @@
+// oracle: the lines that full KV attends to are there before they are needed.
+//
+//   Paper     none: the ceiling of any selection at the same memory. A second context that holds
+//             everything decodes each token first; no method can know that
+//   Settings  sink, window
+//   Unit      line
+//   Lost      nothing
+//
+// A line's rank is the largest share of attention that one head gives it. The sum over all heads
+// finds less: what one head looks up is drowned by many heads that look nowhere (docs/results.md).
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "core/policies/fill.h"
+#include "core/policies/policies.h"
+
+namespace zoomr {
+
+namespace {
+
+class Oracle final : public Policy {
+ public:
+  explicit Oracle(const PolicySettings& settings)
+      : sink_(settings.sink), window_(settings.window) {}
+  [[nodiscard]] Unit unit() const override { return Unit::line; }
+  [[nodiscard]] bool foresees() const override { return true; }
+  [[nodiscard]] Needs needs(const View& /*view*/) const override { return {}; }
+
+  [[nodiscard]] Plan plan(const View& view) const override {
+    Filler filler(view);
+    filler.add_lines_backwards({std::max(0, view.decoded - window_), view.decoded});
+    filler.add_lines_backwards({0, sink_});
+    const auto lines = view.timeline.lines();
+    const std::vector<float>& mass = view.evidence.foresight;
+    std::vector<std::size_t> order(std::min(lines.size(), mass.size()));
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&mass](std::size_t a, std::size_t b) { return mass[a] > mass[b]; });
+    for (const std::size_t i : order) {
+      if (filler.room_left() <= 0) break;
+      if (is_movable(view, lines[i])) filler.try_add(lines[i].span);
+    }
+    return std::move(filler).rest_stored();
+  }
+
+ private:
+  Pos sink_;
+  Pos window_;
+};
+
+}  // namespace
+
+std::unique_ptr<Policy> make_oracle(const PolicySettings& settings) {
+  return std::make_unique<Oracle>(settings);
+}
+
+}  // namespace zoomr

@@ -1,0 +1,218 @@
+#include "eval/text_task.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "api/session_group.h"
+#include "core/check.h"
+#include "eval/agreement.h"
+#include "eval/progress.h"
+#include "llama/model.h"
+#include "zoomr/error.h"
+
+namespace zoomr {
+
+namespace {
+
+constexpr std::size_t kFilePrompt = 32;  // tokens
+constexpr int kShown = 64;               // taught tokens between two signs of life
+
+// Keeps the last logits that a session gave.
+class LogitsProbe final : public Probe {
+ public:
+  [[nodiscard]] bool logits() const override { return true; }
+  void on_logits(Pos next, std::span<const float> logits) override {
+    next_ = next;
+    log_softmax(logits, values_);
+  }
+  [[nodiscard]] Pos next() const { return next_; }
+  [[nodiscard]] std::span<const double> log_probabilities() const { return values_; }
+
+ private:
+  Pos next_ = -1;
+  std::vector<double> values_;  // [n_vocab]
+};
+
+// One policy that reads the text.
+class Reader {
+ public:
+  Reader(const Model& model, RunOptions options, const TaughtText& text) {
+    options.n_predict = static_cast<int>(text.prompt.taught.size());
+    options.forced_chunk = 1;
+    options.loop_guard = false;
+    options.summaries = options.policy == "summary-only" ? options.summaries : "none";
+    std::vector<SessionGroup::Member> members(1);
+    members[0].prompt = text.prompt;
+    members[0].probe = &probe_;
+    group_ = std::make_unique<SessionGroup>(model.impl(), options, std::move(members));
+  }
+  // Reads on until the logits before `next` are there.
+  void read_to(Pos next) {
+    while (probe_.next() < next) {
+      if (!group_->step() && probe_.next() < next) {
+        throw Error(ErrorCode::failed,
+                    "the text could not be read to its end: " + group_->session(0).failure());
+      }
+    }
+    check(probe_.next() == next, "readers go side by side");
+  }
+  void finish() {
+    while (group_->step()) {
+    }
+  }
+  [[nodiscard]] std::span<const double> log_probabilities() const {
+    return probe_.log_probabilities();
+  }
+  [[nodiscard]] RunResult result() const { return group_->result(0); }
+  [[nodiscard]] Pos n_prompt() const { return group_->session(0).n_prompt(); }
+
+ private:
+  LogitsProbe probe_;
+  std::unique_ptr<SessionGroup> group_;
+};
+
+Sample identity(const TaughtText& text, const Cell& cell) {
+  return {{"task", "text"},
+          {"problem", text.name},
+          {"sample", 0},
+          {"policy", cell.policy},
+          {"budget_asked", cell.budget_asked}};
+}
+
+RunOptions with_policy(const Cell& cell, const char* policy) {
+  RunOptions options = cell.options;
+  options.policy = policy;
+  options.settings = PolicySettings{};
+  options.context.type_k = "f16";
+  options.context.type_v = "f16";
+  options.summaries = "none";
+  return options;
+}
+
+class SideBySide {
+ public:
+  SideBySide(const Model& model, const TaughtText& text, const std::vector<Cell>& cells)
+      : text_(text),
+        full_(model, with_policy(cells.front(), "full"), text),
+        window_(model, with_policy(cells.front(), "streaming-llm"), text),
+        of_cell_(cells.size()) {
+    for (const Cell& cell : cells) {
+      readers_.push_back(std::make_unique<Reader>(model, cell.options, text));
+    }
+  }
+
+  void read(const std::function<void(std::size_t)>& show) {
+    const std::vector<Token>& taught = text_.prompt.taught;
+    for (std::size_t i = 0; i < taught.size(); ++i) {
+      const Pos next = full_.n_prompt() + static_cast<Pos>(i);
+      full_.read_to(next);
+      window_.read_to(next);
+      of_window_.push_back(
+          compare(full_.log_probabilities(), window_.log_probabilities(), taught[i]));
+      for (std::size_t r = 0; r < readers_.size(); ++r) {
+        readers_[r]->read_to(next);
+        of_cell_[r].push_back(
+            compare(full_.log_probabilities(), readers_[r]->log_probabilities(), taught[i]));
+      }
+      if (i % kShown == 0) show(i);
+    }
+    for (const auto& reader : readers_) reader->finish();
+  }
+
+  [[nodiscard]] Sample sample(std::size_t r, Sample sample) const {
+    const Sample agreement = summarise(of_cell_[r], of_window_);
+    for (const auto& [name, value] : agreement.items()) sample[name] = value;
+    auto record = nlohmann::ordered_json::parse(readers_[r]->result().to_json());
+    record.erase("text");  // it is the same for all
+    for (const auto& [name, value] : record.items()) sample[name] = value;
+    return sample;
+  }
+
+ private:
+  const TaughtText& text_;
+  Reader full_;
+  Reader window_;
+  std::vector<std::unique_ptr<Reader>> readers_;
+  std::vector<TokenAgreement> of_window_;
+  std::vector<std::vector<TokenAgreement>> of_cell_;
+};
+
+}  // namespace
+
+TaughtText text_of_file(const Model& model, const std::string& path, int n_tokens) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(ErrorCode::bad_input, "cannot read the text " + path);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::vector<Token> tokens = model.impl().tokenize(text, true, false);
+  if (tokens.size() < 2 * kFilePrompt) {
+    throw Error(ErrorCode::bad_input, "the text " + path + " has fewer than 64 tokens");
+  }
+  if (n_tokens >= 0)
+    tokens.resize(std::min(tokens.size(), kFilePrompt + static_cast<std::size_t>(n_tokens)));
+  TaughtText result{.name = std::filesystem::path(path).filename().string(), .prompt = {}};
+  const auto middle = tokens.begin() + static_cast<std::ptrdiff_t>(kFilePrompt);
+  result.prompt.tokens.assign(tokens.begin(), middle);
+  result.prompt.taught.assign(middle, tokens.end());
+  return result;
+}
+
+TaughtText own_answer(const Model& model, const Prompt& prompt, const RunOptions& options,
+                      int n_tokens) {
+  RunOptions full = options;
+  full.policy = "full";
+  full.summaries = "none";
+  full.n_predict = n_tokens;
+  full.loop_guard = false;
+  std::vector<SessionGroup::Member> members(1);
+  members[0].prompt = prompt;
+  SessionGroup group(model.impl(), full, std::move(members));
+  while (group.step()) {
+  }
+  const Session& session = group.session(0);
+  TaughtText text{.name = "own", .prompt = prompt};
+  const auto tokens = session.timeline().tokens();
+  text.prompt.taught.assign(tokens.begin() + session.n_prompt(), tokens.end());
+  if (text.prompt.taught.size() < kFilePrompt) {
+    throw Error(ErrorCode::failed, "the model's own answer has fewer than 32 tokens");
+  }
+  return text;
+}
+
+void evaluate_text(const Model& model, const TaughtText& text, const std::vector<Cell>& cells,
+                   SampleFile& samples, std::ostream& progress) {
+  // Cells without a budget go with the first one that has one.
+  std::vector<std::vector<Cell>> by_budget;
+  for (const bool bounded : {true, false}) {
+    for (const Cell& cell : cells) {
+      if (cell.budget_asked.empty() == bounded || samples.has(key_of(identity(text, cell))))
+        continue;
+      auto same = std::find_if(by_budget.begin(), by_budget.end(), [&](const auto& together) {
+        return !bounded || together.front().budget_asked == cell.budget_asked;
+      });
+      if (same == by_budget.end()) same = by_budget.insert(by_budget.end(), std::vector<Cell>{});
+      same->push_back(cell);
+    }
+  }
+  const std::size_t n_taught = text.prompt.taught.size();
+  const std::size_t pieces = (n_taught + kShown - 1) / kShown;
+  Progress bar(progress, pieces * by_budget.size());
+  for (const auto& together : by_budget) {
+    SideBySide side_by_side(model, text, together);
+    side_by_side.read([&](std::size_t i) {
+      if (i > 0) bar.end();
+      bar.begin("text " + text.name + " " + together.front().budget_asked + ", token " +
+                std::to_string(i));
+    });
+    bar.end();
+    std::vector<Sample> made;
+    for (std::size_t i = 0; i < together.size(); ++i)
+      made.push_back(side_by_side.sample(i, identity(text, together[i])));
+    samples.append(made);
+  }
+  bar.finish();
+}
+
+}  // namespace zoomr
