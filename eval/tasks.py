@@ -21,50 +21,45 @@ NAMES = (
 ).split()
 
 CHAIN_EXAMPLE = """Here is a short example of four steps.
-Step 1: sun = 12
-Step 2: ink = 30
-Step 3: oak = ink + sun
+Step 1: sun = 7 + 5
+Step 2: ink = 11 + 19
+Step 3: oak = ink - sun
 Step 4: tin = oak + ink
 The answer to it:
-Step 1: sun = 12.
-Step 2: ink = 30.
-Step 3: oak = ink + sun = 30 + 12 = 42.
-Step 4: tin = oak + ink = 42 + 30 = 72.
-Result: tin = 72."""
+Step 1: sun = 7 + 5 = 12.
+Step 2: ink = 11 + 19 = 30.
+Step 3: oak = ink - sun = 30 - 12 = 18.
+Step 4: tin = oak + ink = 18 + 30 = 48.
+Result: tin = 48."""
 
-CHAIN_GIVEN = 10  # steps that are numbers
-CHAIN_MOST = 99  # no value is larger, and no two are equal: a value tells whose it is
+CHAIN_FIRST = 10  # steps that add two numbers; the later ones use earlier values
+CHAIN_LEAST, CHAIN_MOST = 3, 99  # every value; no two are equal, so that a value tells whose it is
 
 
 def chain(n_steps, seed):
-    """N named steps, one a line: the first are numbers, every other one adds two earlier values. The
-    values stand nowhere in the prompt, so the reply must look up two of its own lines for each."""
+    """N named steps, one a line. No value stands in the prompt: the reply must look up two of its own
+    lines for each later step."""
     rng = random.Random(f"chain {n_steps} {seed}")
-    while True:
-        names = rng.sample(NAMES, n_steps)
-        steps, values = [], []
-        for i, name in enumerate(names):
-            if i < CHAIN_GIVEN:
-                value = rng.choice([v for v in range(10, 50) if v not in values])
-                steps.append({"name": name, "value": value})
+    names = rng.sample(NAMES, n_steps)
+    steps, values = [], []
+    for i, name in enumerate(names):
+        while True:
+            if i < CHAIN_FIRST:
+                x, y = rng.randint(2, 29), rng.randint(2, 29)
+                value, step = x + y, {"x": x, "y": y}
             else:
-                pairs = [
-                    (a, b)
-                    for a in range(i)
-                    for b in range(i)
-                    if a != b and values[a] + values[b] <= CHAIN_MOST and values[a] + values[b] not in values
-                ]
-                if not pairs:
-                    break
-                a, b = rng.choice(pairs)
-                value = values[a] + values[b]
-                steps.append({"name": name, "op": "+", "a": a, "b": b, "value": value})
-            values.append(value)
-        if len(steps) == n_steps:
-            break
+                (a, b), op = rng.sample(range(i), 2), rng.choice("+-")
+                value = values[a] + values[b] if op == "+" else values[a] - values[b]
+                step = {"op": op, "a": a, "b": b}
+            if CHAIN_LEAST <= value <= CHAIN_MOST and value not in values:
+                break
+        values.append(value)
+        steps.append({"name": name, **step, "value": value})
 
     def right(step):
-        return f"{names[step['a']]} + {names[step['b']]}" if "op" in step else str(step["value"])
+        if "op" in step:
+            return f"{names[step['a']]} {step['op']} {names[step['b']]}"
+        return f"{step['x']} + {step['y']}"
 
     listed = "\n".join(f"Step {i + 1}: {s['name']} = {right(s)}" for i, s in enumerate(steps))
     prompt = (
@@ -135,8 +130,8 @@ def main():
     args = parser.parse_args()
     if args.problems < 1:
         parser.error("--problems is at least 1")
-    if not CHAIN_GIVEN + 2 <= args.steps <= 60:
-        parser.error(f"--steps is between {CHAIN_GIVEN + 2} and 60")
+    if not CHAIN_FIRST + 2 <= args.steps <= 60:
+        parser.error(f"--steps is between {CHAIN_FIRST + 2} and 60")
     seeds = range(args.seed, args.seed + args.problems)
     if args.task == "chain":
         problems = [chain(args.steps, seed) for seed in seeds]

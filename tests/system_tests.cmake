@@ -11,6 +11,13 @@ zoomr_tests(model_tests model
   LIBRARIES zoomr_cli
   PROPERTIES RUN_SERIAL TRUE)  # two at once would share the cores, and crawl
 
+zoomr_tests(eval_tests unit
+  SOURCES
+    eval/scorers_test.cpp
+    eval/statistics_test.cpp
+    eval/table_test.cpp
+  LIBRARIES zoomr_eval)
+
 # Each method of the Python files is a test of its own.
 function(zoomr_python_tests file label)
   execute_process(

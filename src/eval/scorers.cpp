@@ -107,11 +107,12 @@ class ChainScorer {
   }
 
   void read(const std::string& line) {
-    static const std::regex constant(R"(^\W*Step\s+(\d{1,6})\s*:\W*(\w+)\W*=\s*(-?\d{1,9})\W*$)");
+    static const std::regex first(
+        R"(^\W*Step\s+(\d{1,6})\s*:\W*(\w+)\W*=(?:[\s\d+]*=)?\s*(-?\d{1,9})\W*$)");
     static const std::regex computed(
         R"(^\W*Step\s+(\d{1,6})\s*:\W*(\w+)\W*=\s*(\w+)\s*([+-])\s*(\w+)\s*=\s*\(?(-?\d{1,9})\)?\s*([+-])\s*\(?(-?\d{1,9})\)?\s*=\s*\(?(-?\d{1,9}).*$)");
     std::smatch m;
-    if (std::regex_match(line, m, constant)) {
+    if (std::regex_match(line, m, first)) {
       const auto i = step_at(m[1], m[2]);
       if (!i) return;
       seen_[*i] = true;
