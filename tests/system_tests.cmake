@@ -36,10 +36,11 @@ endfunction()
 
 zoomr_python_tests(cli/test_run.py cli)
 zoomr_python_tests(cli/test_errors.py cli)
+zoomr_python_tests(cli/test_eval.py cli)
 zoomr_python_tests(cli/test_tools.py cli)
 zoomr_python_tests(cli/test_readme.py cli)
 zoomr_python_tests(script/test_scripts.py cli)
-zoomr_python_tests(script/test_chain.py unit)
+zoomr_python_tests(script/test_tasks.py unit)
 
 add_test(NAME style.clang-format COMMAND ${PROJECT_SOURCE_DIR}/script/style format)
 add_test(NAME style.clang-tidy COMMAND ${PROJECT_SOURCE_DIR}/script/style tidy)

@@ -63,6 +63,10 @@ void check_command(const EvalCommand& command) {
   require(command.n_parallel >= 1 && command.n_parallel <= 64, "-np is between 1 and 64");
   require(command.n_problems != 0, "--problems must be at least 1");
   require(!command.resume || !command.samples_out.empty(), "--resume needs --samples-out");
+  // Before hours of work, not after.
+  if (!command.report.empty() && !std::ofstream(command.report, std::ios::app)) {
+    throw Error(ErrorCode::bad_input, "cannot write the report " + command.report);
+  }
 }
 
 // What must not differ between the parts of one evaluation.

@@ -75,7 +75,7 @@ class Evaluation {
                        [&](const Job& job) { return samples_.has(key_of(identity(job, cell))); });
   }
 
-  void run(const std::vector<Job>& jobs, Cell& cell) {
+  void run(const std::vector<Job>& jobs, Cell& cell, Progress& progress) {
     for (const Job& job : jobs) samples_.erase(key_of(identity(job, cell)));
     std::vector<ResidencyLog> logs(jobs.size());
     std::vector<std::unique_ptr<TraceFile>> traces;
@@ -95,7 +95,7 @@ class Evaluation {
     for (const auto& member : members) prompts.push_back(member.prompt.text);
     SessionGroup group(model_.impl(), cell.options, std::move(members));
     cell.options.self_test = false;  // proven once
-    const double seconds = think(group) / static_cast<double>(jobs.size());
+    const double seconds = think(group, progress) / static_cast<double>(jobs.size());
     std::vector<Sample> made;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       const RunResult result = group.result(i);
@@ -110,13 +110,17 @@ class Evaluation {
 
  private:
   // Seconds from the first generated token to the last.
-  static double think(SessionGroup& group) {
+  static double think(SessionGroup& group, Progress& progress) {
     using Clock = std::chrono::steady_clock;
     auto begin = Clock::now();
     bool reading = true;
     while (group.step()) {
-      for (std::size_t i = 0; reading && i < group.size(); ++i) {
-        if (group.session(i).stats().n_generated == 0) continue;
+      int n_generated = 0;
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        n_generated += group.session(i).stats().n_generated;
+      }
+      progress.tell(std::to_string(n_generated) + " tokens");
+      if (reading && n_generated > 0) {
         reading = false;
         begin = Clock::now();
       }
@@ -175,7 +179,7 @@ void evaluate(const Model& model, const std::vector<Problem>& problems,
       std::string what = jobs.front().problem->task + " " + jobs.front().problem->id;
       if (jobs.size() > 1) what += " to " + jobs.back().problem->id;
       bar.begin(what + ", " + cell.policy + " " + cell.budget_asked);
-      evaluation.run(jobs, cell);
+      evaluation.run(jobs, cell, bar);
       bar.end();
     }
   }

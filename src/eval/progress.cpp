@@ -36,6 +36,14 @@ void Progress::begin(const std::string& what) {
   line += std::to_string(n_done_) + "/" + std::to_string(n_) + ", " + what + time_left();
   out_ << line << (live_ ? "" : "\n") << std::flush;
   began_ = Clock::now();
+  told_ = began_;
+  line_ = line;
+}
+
+void Progress::tell(const std::string& more) {
+  if (!live_ || Clock::now() - told_ < std::chrono::seconds(1)) return;
+  told_ = Clock::now();
+  out_ << line_ << ", " << more << std::flush;
 }
 
 void Progress::end() {

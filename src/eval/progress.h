@@ -14,6 +14,8 @@ class Progress {
   Progress(std::ostream& out, std::size_t n);
   void skip() { ++n_done_; }
   void begin(const std::string& what);
+  // Shows more of the piece that runs, on a terminal and at most once a second.
+  void tell(const std::string& more);
   void end();
   void finish();  // clears the live line
 
@@ -28,6 +30,8 @@ class Progress {
   std::size_t n_timed_ = 0;
   double seconds_ = 0;  // of the timed ones
   Clock::time_point began_;
+  Clock::time_point told_;
+  std::string line_;
 };
 
 }  // namespace zoomr

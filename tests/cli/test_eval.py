@@ -1,0 +1,152 @@
+"""zoomr eval: tables, samples, resuming, reports, records, and errors."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from program import ROOT, SMOL, ZOOMR, Case  # noqa: E402
+
+TASK = "\n".join(
+    json.dumps({"prompt": f"Say the number {n} and stop.", "answer": str(n), "note": "unknown fields are ignored"})
+    for n in (4, 7, 9)
+)
+
+
+class Eval(Case):
+    def task(self):
+        return self.write("sums.jsonl", TASK)
+
+    def args(self, *more):
+        return ("eval", "-m", SMOL, "--task", self.task(), "-n", "40", "--budget", "+64", *more)
+
+    def refuse(self, word, *args):
+        self.refused(*args, says=word)
+
+    @staticmethod
+    def rows(out):
+        """The table without its last column, the speed."""
+        return [line.rsplit("|", 2)[0] for line in out.decode().splitlines() if line.startswith("|")]
+
+    def test_a_row_for_each_policy_and_budget(self):
+        done = self.ok("eval", "-m", SMOL, "--task", self.task(), "-n", "16", "--policy",
+                       "full,streaming-llm,full:ctk=q8_0:ctv=q8_0", "--budget", "+64,+96", "--problems", "1")
+        rows = self.rows(done.stdout)
+        self.assertEqual(len(rows), 2 + 4)
+        self.assertIn("| sums | full | - | 1 |", rows[2])
+        self.assertIn("| sums | streaming-llm | +64 |", rows[3])
+        self.assertIn("| sums | streaming-llm | +96 |", rows[4])
+        self.assertIn("| sums | full:ctk=q8_0:ctv=q8_0 | - |", rows[5])
+        self.assertIn("eval: 0/4", done.stderr.decode())
+
+    def test_samples_are_what_run_prints_and_more(self):
+        path = self.path("s.jsonl")
+        self.ok(*self.args("--policy", "full,zoomr:select=paper", "--samples-out", path, "--samples", "2", "--temp", "0.8"))
+        with open(path) as file:
+            samples = [json.loads(line) for line in file]
+        self.assertEqual(len(samples), 3 * 2 * 2)
+        run = json.loads(self.ok("run", "-m", SMOL, "-p", samples[0]["prompt"], "--raw", "-n", "4", "--json").stdout)
+        for name in run:
+            self.assertIn(name, samples[0])
+        for name in ("task", "problem", "sample", "policy", "expected", "answer", "right", "steps", "residency", "settings"):
+            self.assertIn(name, samples[0])
+        self.assertEqual({s["seed"] for s in samples}, {1, 2})
+        self.assertLessEqual(max(s["peak_resident_tokens"] - s["n_prompt"] for s in samples if s["budget"]), 64)
+
+    def test_a_killed_evaluation_goes_on(self):
+        args = self.args("--policy", "full,streaming-llm,zoomr", "--problems", "3", "-np", "2")
+        whole = self.ok(*args, "--samples-out", self.path("whole.jsonl"))
+        path = self.path("cut.jsonl")
+        process = subprocess.Popen([ZOOMR, *args, "--samples-out", path], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            if os.path.exists(path) and os.path.getsize(path) > 0:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with open(path) as file:
+            n_before = sum(1 for _ in file)
+        self.assertTrue(0 < n_before < 9, n_before)
+        with open(path, "a") as file:
+            file.write('{"task":"sums","prob')
+        resumed = self.ok(*args, "--samples-out", path, "--resume")
+        self.assertEqual(self.rows(resumed.stdout), self.rows(whole.stdout))
+        with open(path) as file:
+            self.assertEqual(len(file.readlines()), 9)
+
+    def test_the_reports_numbers_are_the_tables(self):
+        path = self.path("r.html")
+        done = self.ok(*self.args("--policy", "full,streaming-llm", "--report", path))
+        with open(path) as file:
+            page = file.read()
+        data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+        table = [[cell.strip() for cell in row.split("|")[1:]] for row in done.stdout.decode().splitlines()[2:]]
+        self.assertEqual(len(data["rows"]), len(table))
+        for row, cells in zip(data["rows"], table):
+            self.assertEqual(row["policy"], cells[1])
+            mean, low, high = (100 * x for x in row["right"])
+            self.assertEqual(f"{mean:.1f} [{low:.1f}, {high:.1f}]", cells[4])
+            self.assertEqual(str(row["peak_resident"]), cells[9])
+            self.assertEqual(f"{row['tokens_per_second']:.1f}", cells[18])
+
+    def test_a_text_is_read_side_by_side(self):
+        path = self.path("s.jsonl")
+        done = self.ok("eval", "-m", SMOL, "--task", os.path.join(ROOT, "DESIGN.md"), "-n", "220", "--budget", "+64",
+                       "--policy", "full,streaming-llm,zoomr,oracle", "--samples-out", path)
+        with open(path) as file:
+            samples = {s["policy"]: s for s in map(json.loads, file)}
+        self.assertLess(samples["full"]["kl_mean"], 1e-6)
+        self.assertEqual(samples["full"]["same_top"], 100)
+        self.assertGreater(samples["streaming-llm"]["kl_mean"], 0.01)
+        self.assertAlmostEqual(samples["full"]["perplexity"], samples["oracle"]["perplexity_full"], 3)
+        self.assertEqual(samples["zoomr"]["n_tokens"], 220)
+        self.assertIn("far: KL mean", done.stdout.decode())
+
+    def test_a_record_can_be_read(self):
+        sys.path.insert(0, os.path.join(ROOT, "out-python"))
+        sys.path.insert(0, os.path.join(ROOT, "eval"))
+        sys.dont_write_bytecode = True
+        from record import Record
+
+        folder = self.path("rec")
+        self.ok(*self.args("--record", folder, "--record-heads", "3.4,20.8"))
+        run = Record(folder)
+        n = run.meta["n_decoded"]
+        self.assertEqual(run.keys(3, run.key_head(3, 4)).shape, (n, 64))
+        self.assertEqual(run.queries(20, 8).shape, (len(run.positions), 64))
+        self.assertEqual(run.positions[-1], n - 1)
+        self.assertEqual("".join(run.meta["pieces"][run.meta["n_prompt"]:])[:8], run.meta["text"][:8])
+        self.refuse("holds a record already", *self.args("--record", folder))
+
+    def test_errors(self):
+        self.refuse("unknown task 'poem'", "eval", "-m", SMOL, "--task", "poem")
+        self.refuse("cannot read the task", "eval", "-m", SMOL, "--task", "no/such.jsonl")
+        self.refuse("cannot read the text", "eval", "-m", SMOL, "--task", "no/such.txt")
+        self.refuse(":2: not JSON", "eval", "-m", SMOL, "--task", self.write("bad.jsonl", '{"prompt":"a"}\n{'))
+        self.refuse("unknown policy", *self.args("--policy", "full,magic"))
+        self.refuse("needs summaries", *self.args("--policy", "summary-only"))
+        self.refuse("--budget is a number", "eval", "-m", SMOL, "--task", self.task(), "--budget", "lots")
+        self.refuse("--resume needs --samples-out", *self.args("--resume"))
+        self.refuse("heads are", *self.args("--record", self.path("r"), "--record-heads", "7"))
+        self.refuse("none of these heads", *self.args("--record", self.path("r2"), "--record-heads", "900.1"))
+        self.refuse("--samples must", *self.args("--samples", "0"))
+        self.refuse("cannot write the report", *self.args("--policy", "full", "-n", "2", "--report", "/no/such/r.html"))
+
+    def test_nothing_is_overwritten(self):
+        path = self.path("s.jsonl")
+        args = self.args("--policy", "full", "--problems", "1", "--samples-out", path)
+        self.ok(*args)
+        before = os.path.getsize(path)
+        self.refuse("has samples already", *args)
+        self.refuse("another seed", *args, "--resume", "-s", "9")
+        self.assertEqual(os.path.getsize(path), before)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,85 @@
+// The ceiling is one: on a fake whose every token needs one old passage, planted, no policy holds
+// more of what is needed than the oracle.
+#include <map>
+
+#include "engine/testing.h"
+
+namespace zoomr {
+namespace {
+
+constexpr Pos kPassage = 16;  // tokens
+
+// Which old passage the token at `pos` needs; -1: none is old enough.
+Pos needed(Pos pos) {
+  const Pos n_old = (pos - 40) / kPassage;
+  return n_old < 1 ? -1 : (pos / 3 * 7) % n_old;  // three tokens in a row need the same
+}
+
+void plant(Token /*token*/, Pos pos, const HeadLayout& layout, bool keys, std::span<float> row) {
+  for (const HeadLayout::Item& item : layout.items) {
+    std::span<float> head = row.subspan(item.offset, static_cast<std::size_t>(item.d));
+    std::fill(head.begin(), head.end(), 0.0F);
+    const Pos passage = keys ? pos / kPassage : needed(pos);
+    const bool looks = keys || item.head == Head{1, 2};  // one head looks back, the others nowhere
+    if (looks && passage >= 0) head[static_cast<std::size_t>(passage % item.d)] = keys ? 1 : 50;
+  }
+}
+
+// Share of the needed tokens that were resident when they were needed.
+double share_held(const std::string& policy) {
+  const std::vector<LayerShape> layers(2, {.n_head = 4, .n_head_kv = 2, .d_head = 32});
+  FakeKv kv({.n_cells = policy == "full" ? 1024 : 96, .layers = layers});
+  FakeKv unhidden({.n_cells = 1024, .layers = layers});
+  kv.plant(plant);
+  unhidden.plant(plant);
+  MemoryStore store;
+  Engine engine(kv, store, &unhidden);
+  Thinker thinker({.policy = policy,
+                   .summaries = policy == "summary-only" ? SummaryMode::native : SummaryMode::none});
+  double held = 0;
+  double of = 0;
+  kv.fail_when([&](FakeKv::Site site, int) {
+    const Pos pos = thinker.session->decoded();
+    if (site == FakeKv::Site::decode && needed(pos) >= 0) {
+      const Pos begin = needed(pos) * kPassage;
+      held += thinker.session->residency().resident.intersection({{begin, begin + kPassage}}).size();
+      of += kPassage;
+    }
+    return DecodeStatus::ok;
+  });
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  return held / of;
+}
+
+TEST(Oracle, HoldsMoreOfWhatIsNeededThanAnyOther) {
+  const double oracle = share_held("oracle");
+  EXPECT_GT(oracle, 0.8);
+  EXPECT_EQ(share_held("full"), 1);
+  for (const PolicyInfo& info : policies()) {
+    const std::string name(info.name);
+    if (name == "full" || name == "oracle") continue;
+    EXPECT_LT(share_held(name), oracle - 0.1) << name;
+  }
+}
+
+// Its second context fails: the session ends, and what it held is told truly.
+TEST(Oracle, AFailureOfItsSecondContextEndsTheSession) {
+  FakeKv kv({.n_cells = 96});
+  FakeKv unhidden({.n_cells = 1024});
+  unhidden.fail_when([](FakeKv::Site, int call) {
+    return call == 60 ? DecodeStatus::failed : DecodeStatus::ok;
+  });
+  MemoryStore store;
+  Engine engine(kv, store, &unhidden);
+  Thinker thinker({.policy = "oracle"});
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  EXPECT_EQ(thinker.session->finish_reason(), Finish::error);
+  expect_same_residents(kv, thinker);
+  expect_nothing_lost(thinker);
+  thinker.expect_true_trace();
+}
+
+}  // namespace
+}  // namespace zoomr
