@@ -24,6 +24,7 @@ constexpr const char* kOwnPrompt =
     "facts are told again by different people. Keep every name and number consistent. Do not stop "
     "early.";
 constexpr int kOwnTokens = 3000;
+constexpr int kAnswerTokens = 1400;
 
 struct Tasks {
   std::vector<Problem> problems;
@@ -95,8 +96,10 @@ nlohmann::ordered_json settings_of(const EvalCommand& command, const Model& mode
 
 }  // namespace
 
-int eval_command(const EvalCommand& command, std::ostream& out, std::ostream& progress) {
+int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress) {
   check_command(command);
+  const int n_taught = command.run.n_predict;
+  if (n_taught < 0) command.run.n_predict = kAnswerTokens;
   const std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
   const Tasks tasks = load_tasks(command);
   const Model model(command.model);
@@ -122,7 +125,6 @@ int eval_command(const EvalCommand& command, std::ostream& out, std::ostream& pr
       model, tasks.problems, cells,
       {.n_samples = command.n_samples, .n_parallel = command.n_parallel, .traces = command.traces},
       prompt_of, samples, progress);
-  const int n_taught = command.run.n_predict;
   if (tasks.own_text) {
     const Problem own{.task = "text", .id = "own", .prompt = kOwnPrompt, .answer = {}};
     evaluate_text(model,

@@ -27,6 +27,6 @@ struct EvalCommand {
 };
 
 // Prints tables to `out`, progress to `progress`. Returns the exit code; throws Error.
-int eval_command(const EvalCommand& command, std::ostream& out, std::ostream& progress);
+int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress);
 
 }  // namespace zoomr

@@ -122,7 +122,8 @@ CLI::App* add_eval(CLI::App& app, zoomr::EvalCommand& e, LogOptions& log) {
                    "Most resident tokens of a session; +N: beyond the prompt")
       ->delimiter(',')
       ->group("Evaluation");
-  eval->add_option("-n,--predict,--n-predict", e.run.n_predict, "Most tokens of an answer")
+  eval->add_option("-n,--predict,--n-predict", e.run.n_predict,
+                   "Most tokens of an answer; -1: 1400, of the model's own long text 3000")
       ->envname("LLAMA_ARG_N_PREDICT")
       ->group("Evaluation");
   eval->add_option("--problems", e.n_problems, "Problems of each task; -1: all")
@@ -169,7 +170,6 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   // Comparisons repeat: no dice, unless asked for.
   eval_options.run.sampling.temp = 0;
   eval_options.run.sampling.seed = 1;
-  eval_options.run.n_predict = 1400;
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
   std::string memory;

@@ -136,7 +136,7 @@ class Eval(Case):
         self.refuse("heads are", *self.args("--record", self.path("r"), "--record-heads", "7"))
         self.refuse("none of these heads", *self.args("--record", self.path("r2"), "--record-heads", "900.1"))
         self.refuse("--samples must", *self.args("--samples", "0"))
-        self.refuse("cannot write the report", *self.args("--policy", "full", "-n", "2", "--report", "/no/such/r.html"))
+        self.refuse("cannot write the report", *self.args("--policy", "full", "--report", "/no/such/r.html"))
 
     def test_nothing_is_overwritten(self):
         path = self.path("s.jsonl")
