@@ -94,10 +94,25 @@ nlohmann::ordered_json settings_of(const EvalCommand& command, const Model& mode
           {"llama", std::string(llama_version())}};
 }
 
+void show(const std::vector<Sample>& samples, const std::string& report, std::ostream& out) {
+  const std::vector<Row> rows = make_rows(samples);
+  print_rows(rows, out);
+  print_text_rows(samples, out);
+  if (!report.empty()) write_report(report, samples, rows);
+}
+
 }  // namespace
 
 int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress) {
   check_command(command);
+  if (!command.show.empty()) {
+    std::vector<Sample> samples;
+    for (const std::string& path : command.show) {
+      for (Sample& sample : read_samples(path)) samples.push_back(std::move(sample));
+    }
+    show(samples, command.report, out);
+    return 0;
+  }
   const int n_taught = command.run.n_predict;
   if (n_taught < 0) command.run.n_predict = kAnswerTokens;
   const std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
@@ -136,10 +151,7 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
     evaluate_text(model, text_of_file(model, path, n_taught), cells, samples, progress);
   }
 
-  const std::vector<Row> rows = make_rows(samples.samples());
-  print_rows(rows, out);
-  print_text_rows(samples.samples(), out);
-  if (!command.report.empty()) write_report(command.report, samples.samples(), rows);
+  show(samples.samples(), command.report, out);
   return 0;
 }
 

@@ -20,9 +20,10 @@ struct EvalCommand {
   int n_parallel = 1;       // problems that think side by side
   std::string samples_out;  // "": kept in memory only
   bool resume = false;
-  std::string traces;  // folder, "": none
-  std::string report;  // HTML file, "": none
-  std::string record;  // folder: record one full-KV run instead, "": none
+  std::string traces;             // folder, "": none
+  std::string report;             // HTML file, "": none
+  std::vector<std::string> show;  // files of samples: print and report these, run nothing
+  std::string record;             // folder: record one full-KV run instead, "": none
   std::string record_heads = "all";
 };
 

@@ -138,6 +138,9 @@ CLI::App* add_eval(CLI::App& app, zoomr::EvalCommand& e, LogOptions& log) {
   eval->add_option("--traces", e.traces, "Folder for a trace of each sample")->group("Evaluation");
   eval->add_option("--report", e.report, "HTML file with plots and every sample")
       ->group("Evaluation");
+  eval->add_option("--show", e.show, "Files of samples: table and report of these; nothing runs")
+      ->delimiter(',')
+      ->group("Evaluation");
   eval->add_option("--record", e.record,
                    "Folder: record queries and keys of the first problem with full KV, and end")
       ->group("Evaluation");

@@ -34,15 +34,17 @@ double share_held(const std::string& policy) {
   unhidden.plant(plant);
   MemoryStore store;
   Engine engine(kv, store, &unhidden);
-  Thinker thinker({.policy = policy,
-                   .summaries = policy == "summary-only" ? SummaryMode::native : SummaryMode::none});
+  Thinker thinker(
+      {.policy = policy,
+       .summaries = policy == "summary-only" ? SummaryMode::native : SummaryMode::none});
   double held = 0;
   double of = 0;
   kv.fail_when([&](FakeKv::Site site, int) {
     const Pos pos = thinker.session->decoded();
     if (site == FakeKv::Site::decode && needed(pos) >= 0) {
       const Pos begin = needed(pos) * kPassage;
-      held += thinker.session->residency().resident.intersection({{begin, begin + kPassage}}).size();
+      held +=
+          thinker.session->residency().resident.intersection({{begin, begin + kPassage}}).size();
       of += kPassage;
     }
     return DecodeStatus::ok;
@@ -67,9 +69,8 @@ TEST(Oracle, HoldsMoreOfWhatIsNeededThanAnyOther) {
 TEST(Oracle, AFailureOfItsSecondContextEndsTheSession) {
   FakeKv kv({.n_cells = 96});
   FakeKv unhidden({.n_cells = 1024});
-  unhidden.fail_when([](FakeKv::Site, int call) {
-    return call == 60 ? DecodeStatus::failed : DecodeStatus::ok;
-  });
+  unhidden.fail_when(
+      [](FakeKv::Site, int call) { return call == 60 ? DecodeStatus::failed : DecodeStatus::ok; });
   MemoryStore store;
   Engine engine(kv, store, &unhidden);
   Thinker thinker({.policy = "oracle"});

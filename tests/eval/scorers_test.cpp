@@ -106,23 +106,26 @@ TEST(Chain, WhatIsLeftOutIsWrong) {
 }
 
 TEST(Chain, AStepCountsOnce) {
-  const Score s = score(small_chain(), std::string(kRight) + "\nStep 3: cat = amy + bob = 1 + 1 = 2.");
+  const Score s =
+      score(small_chain(), std::string(kRight) + "\nStep 3: cat = amy + bob = 1 + 1 = 2.");
   EXPECT_EQ(s.steps.right, 4);
 }
 
 TEST(Chain, ANegativeValueMayStandInBrackets) {
   Problem problem = small_chain();
   problem.steps[2]["op"] = "-";
-  const Score s = score(problem,
-                        "Step 1: amy = 3.\nStep 2: bob = 4.\nStep 3: cat = amy - bob = 3 - 4 = -1.\n"
-                        "Step 4: dan = cat + amy = (-1) + 3 = 2.");
+  const Score s =
+      score(problem,
+            "Step 1: amy = 3.\nStep 2: bob = 4.\nStep 3: cat = amy - bob = 3 - 4 = -1.\n"
+            "Step 4: dan = cat + amy = (-1) + 3 = 2.");
   EXPECT_EQ(s.steps.right, 4);
   EXPECT_EQ(part(s, "arithmetic").right, 2);
 }
 
 TEST(Chain, BulletsAndBoldAreRead) {
-  const Score s = score(small_chain(), "- Step 1: **amy** = 3\n* Step 2: bob = 4.\n"
-                                       "Step 3: **cat** = amy + bob = 3 + 4 = 7 (done)");
+  const Score s = score(small_chain(),
+                        "- Step 1: **amy** = 3\n* Step 2: bob = 4.\n"
+                        "Step 3: **cat** = amy + bob = 3 + 4 = 7 (done)");
   EXPECT_EQ(s.steps.right, 2);
 }
 
@@ -170,7 +173,8 @@ void refused(const std::string& line, const std::string& why) {
 
 TEST(Task, ReadsWhatUsersWrite) {
   const auto problems = parse_task(
-      "{\"prompt\": \"2+2?\", \"answer\": 4, \"mine\": [1]}\n\n{\"id\": \"x\", \"prompt\": \"a\"}\n",
+      "{\"prompt\": \"2+2?\", \"answer\": 4, \"mine\": [1]}\n\n{\"id\": \"x\", \"prompt\": "
+      "\"a\"}\n",
       "t", "t.jsonl");
   ASSERT_EQ(problems.size(), 2U);
   EXPECT_EQ(problems[0].id, "1");
@@ -187,9 +191,10 @@ TEST(Task, RefusesWhatItCannotUse) {
   refused("{\"prompt\": \"a\", \"scorer\": \"vibes\"}", "unknown scorer");
   refused("{\"prompt\": \"a\", \"scorer\": \"chain\"}", "needs \"steps\"");
   refused("{\"prompt\": \"a\", \"scorer\": \"steps\", \"steps\": [{}]}", "label and value");
-  refused("{\"prompt\": \"a\", \"scorer\": \"chain\", \"steps\": "
-          "[{\"name\": \"x\", \"op\": \"+\", \"a\": 0, \"b\": 0}]}",
-          "not the index of an earlier step");
+  refused(
+      "{\"prompt\": \"a\", \"scorer\": \"chain\", \"steps\": "
+      "[{\"name\": \"x\", \"op\": \"+\", \"a\": 0, \"b\": 0}]}",
+      "not the index of an earlier step");
   refused("{\"id\": \"1\", \"prompt\": \"a\"}\n{\"id\": \"1\", \"prompt\": \"b\"}", "there twice");
   refused("\n", "no problem");
 }
@@ -208,9 +213,7 @@ TEST(Task, AChainsOwnSolutionScoresEverything) {
     std::string reply;
     const auto& steps = problem.steps;
     for (std::size_t i = 0; i < steps.size(); ++i) {
-      const auto text = [&](const char* key) {
-        return steps[steps[i][key].get<std::size_t>()];
-      };
+      const auto text = [&](const char* key) { return steps[steps[i][key].get<std::size_t>()]; };
       reply += "Step " + std::to_string(i + 1) + ": " + steps[i]["name"].get<std::string>() + " = ";
       if (steps[i].contains("op")) {
         reply += text("a")["name"].get<std::string>() + " + " +

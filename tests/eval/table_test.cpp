@@ -15,10 +15,20 @@ namespace {
 std::vector<Sample> two_policies() {
   return {make_sample({.problem = "1", .policy = "full", .steps_right = 10}),
           make_sample({.problem = "2", .policy = "full", .steps_right = 8}),
-          make_sample({.problem = "1", .policy = "zoomr", .budget = "+64", .steps_right = 6,
-                       .agreeability = 0.8, .votes = 3}),
-          make_sample({.problem = "2", .policy = "zoomr", .budget = "+64", .right = false,
-                       .steps_right = 4, .peak = 60, .agreeability = 0.5, .votes = 3,
+          make_sample({.problem = "1",
+                       .policy = "zoomr",
+                       .budget = "+64",
+                       .steps_right = 6,
+                       .agreeability = 0.8,
+                       .votes = 3}),
+          make_sample({.problem = "2",
+                       .policy = "zoomr",
+                       .budget = "+64",
+                       .right = false,
+                       .steps_right = 4,
+                       .peak = 60,
+                       .agreeability = 0.5,
+                       .votes = 3,
                        .finish = "loop"})};
 }
 
@@ -50,8 +60,8 @@ TEST(Table, ADifferenceNeedsTheSameProblems) {
 }
 
 TEST(Table, SamplesOfOneProblemAreOneProblem) {
-  const auto rows = make_rows({make_sample({.problem = "1"}),
-                               make_sample({.problem = "1", .right = false, .sample = 1})});
+  const auto rows = make_rows(
+      {make_sample({.problem = "1"}), make_sample({.problem = "1", .right = false, .sample = 1})});
   EXPECT_EQ(rows[0].n_problems, 1);
   EXPECT_EQ(rows[0].n_samples, 2);
   EXPECT_DOUBLE_EQ(rows[0].right.mean, 0.5);
@@ -65,7 +75,9 @@ TEST(Table, IsMarkdownWithARowEach) {
   std::vector<std::string> all;
   while (std::getline(lines, line)) all.push_back(line);
   ASSERT_EQ(all.size(), 4U);
-  const auto bars = [](const std::string& text) { return std::count(text.begin(), text.end(), '|'); };
+  const auto bars = [](const std::string& text) {
+    return std::count(text.begin(), text.end(), '|');
+  };
   for (const std::string& row : all) EXPECT_EQ(bars(row), bars(all[0]));
   EXPECT_NE(all[3].find("| zoomr | +64 | 2 | 50.0 ["), std::string::npos) << all[3];
 }
@@ -109,7 +121,8 @@ TEST(ResidencyLog, KeepsTextsAndEdits) {
   ResidencyLog log;
   for (const char* piece : {"Hi", " there", "."}) {
     const Pos pos = piece == std::string("Hi") ? 0 : piece == std::string(".") ? 2 : 1;
-    log.write(TokenEvent{pos, 1, piece, pos == 0 ? SegmentKind::prompt : SegmentKind::thought, false});
+    log.write(
+        TokenEvent{pos, 1, piece, pos == 0 ? SegmentKind::prompt : SegmentKind::thought, false});
   }
   log.write(DecodeEvent{{0, 3}, 1});
   log.write(LineEvent{{1, 3}});

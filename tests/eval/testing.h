@@ -39,15 +39,9 @@ struct Made {
 };
 
 inline Sample make_sample(const Made& m) {
-  Sample s = {{"task", "chain"},
-              {"problem", m.problem},
-              {"sample", m.sample},
-              {"policy", m.policy},
-              {"budget_asked", m.budget},
-              {"prompt", "p"},
-              {"expected", "10"},
-              {"answer", m.right ? "10" : "9"},
-              {"right", m.right}};
+  Sample s = {{"task", "chain"},    {"problem", m.problem},           {"sample", m.sample},
+              {"policy", m.policy}, {"budget_asked", m.budget},       {"prompt", "p"},
+              {"expected", "10"},   {"answer", m.right ? "10" : "9"}, {"right", m.right}};
   s["steps"] = {{"right", m.steps_right}, {"of", 10}};
   s["steps"]["far"] = {{"right", m.steps_right / 2}, {"of", 5}};
   const Sample run = {{"text", "t"},
@@ -70,9 +64,9 @@ inline Sample make_sample(const Made& m) {
 
 // A path that no other test uses; nothing is there.
 inline std::string fresh_path(const std::string& name) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) +
-                     "-" + name);
+  const auto path =
+      std::filesystem::temp_directory_path() /
+      (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + "-" + name);
   std::filesystem::remove_all(path);
   return path.string();
 }
