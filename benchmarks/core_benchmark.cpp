@@ -68,7 +68,7 @@ void attention_mass(benchmark::State& state) {
   std::vector<float> mass;
   for (auto _ : state) {
     add_attention_mass(thought.evidence.keys, thought.residency.resident, thought.queries,
-                       thought.evidence.queries.back(), mass);
+                       thought.evidence.queries.back(), {.all = true}, mass);
   }
 }
 

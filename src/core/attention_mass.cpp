@@ -27,16 +27,16 @@ void KeyLog::append(Pos pos, const HeadLayout& layout, std::span<const float> ke
 
 namespace {
 
-// The weights, [visible.size()], of every query head over the positions of `visible` in their
+// The weights, [visible.size()], of each chosen query head over the positions of `visible` in their
 // order; f(weights) is called for each head.
 template <typename F>
 void for_each_head(const KeyLog& log, const SpanSet& visible, const HeadLayout& query_layout,
-                   std::span<const float> queries, const F& f) {
+                   std::span<const float> queries, const HeadSelection& heads, const F& f) {
   std::vector<float> weights(static_cast<std::size_t>(visible.size()));
   for (const auto& item : query_layout.items) {
     const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(item.head.layer)];
     const auto* key = query_layout.key_of(item, log.layout());
-    if (key == nullptr) continue;
+    if (key == nullptr || !heads.contains(item.head)) continue;
     const float* query = queries.data() + item.offset;
     std::size_t n = 0;
     float peak = -INFINITY;
@@ -56,9 +56,10 @@ void for_each_head(const KeyLog& log, const SpanSet& visible, const HeadLayout& 
 }  // namespace
 
 void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLayout& query_layout,
-                        std::span<const float> queries, std::vector<float>& mass) {
+                        std::span<const float> queries, const HeadSelection& heads,
+                        std::vector<float>& mass) {
   mass.resize(static_cast<std::size_t>(log.size()), 0);
-  for_each_head(log, visible, query_layout, queries, [&](const std::vector<float>& weights) {
+  for_each_head(log, visible, query_layout, queries, heads, [&](const std::vector<float>& weights) {
     std::size_t n = 0;
     for (const Span span : visible.spans()) {
       for (Pos pos = span.begin; pos < span.end; ++pos) {
@@ -72,15 +73,16 @@ std::vector<float> peak_line_mass(const KeyLog& log, std::span<const Line> lines
                                   const HeadLayout& query_layout, std::span<const float> queries) {
   std::vector<float> mass(lines.size(), 0);
   const SpanSet all{{0, log.size()}};
-  for_each_head(log, all, query_layout, queries, [&](const std::vector<float>& weights) {
-    for (std::size_t i = 0; i < lines.size() && lines[i].span.end <= log.size(); ++i) {
-      float sum = 0;
-      for (Pos pos = lines[i].span.begin; pos < lines[i].span.end; ++pos) {
-        sum += weights[static_cast<std::size_t>(pos)];
-      }
-      mass[i] = std::max(mass[i], sum);
-    }
-  });
+  for_each_head(
+      log, all, query_layout, queries, {.all = true}, [&](const std::vector<float>& weights) {
+        for (std::size_t i = 0; i < lines.size() && lines[i].span.end <= log.size(); ++i) {
+          float sum = 0;
+          for (Pos pos = lines[i].span.begin; pos < lines[i].span.end; ++pos) {
+            sum += weights[static_cast<std::size_t>(pos)];
+          }
+          mass[i] = std::max(mass[i], sum);
+        }
+      });
   return mass;
 }
 

@@ -32,10 +32,11 @@ class KeyLog {
   Pos size_ = 0;
 };
 
-// Adds to mass[pos], [log.size()], what every query head of one token gives to the positions of
-// `visible`. A head's mass sums to 1.
+// Adds to mass[pos], [log.size()], what the chosen query heads of one token give to the positions
+// of `visible`. A head's mass sums to 1.
 void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLayout& query_layout,
-                        std::span<const float> queries, std::vector<float>& mass);
+                        std::span<const float> queries, const HeadSelection& heads,
+                        std::vector<float>& mass);
 
 // [n_lines] what the query heads of one token give to each line when every logged key is visible:
 // the largest share that one head gives it, so that a line which one head needs and all others

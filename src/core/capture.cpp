@@ -16,6 +16,10 @@ void merge(HeadSelection& into, const HeadSelection& more) {
   into.chosen = std::move(both);
 }
 
+bool HeadSelection::contains(Head head) const {
+  return all || std::binary_search(chosen.begin(), chosen.end(), head);
+}
+
 const HeadLayout::Item* HeadLayout::find(Head head) const {
   const auto it = std::lower_bound(items.begin(), items.end(), head,
                                    [](const Item& item, Head h) { return item.head < h; });

@@ -26,6 +26,7 @@ struct HeadSelection {
   std::vector<Head> chosen;  // used when !all; sorted, unique
 
   [[nodiscard]] bool any() const { return all || !chosen.empty(); }
+  [[nodiscard]] bool contains(Head head) const;
   bool operator==(const HeadSelection&) const = default;
 };
 

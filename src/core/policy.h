@@ -28,9 +28,9 @@ struct Boundary {
 // What the engine has seen so far.
 struct Evidence {
   std::optional<VoteResult> vote;  // the last vote; stays until the next one
-  std::vector<float> mass;  // [decoded] attention mass accumulated over steps, all heads summed;
-                            // empty unless needed
-  KeyLog keys;              // of every decoded token; empty unless needed
+  std::vector<float> mass;         // [decoded] attention mass accumulated over steps, heads summed;
+                                   // empty unless needed
+  KeyLog keys;                     // of every decoded token; empty unless needed
   HeadLayout query_layout;
   std::deque<std::vector<float>> queries;  // of the newest tokens, the newest last, packed as
                                            // query_layout says
@@ -54,7 +54,7 @@ struct View {
 struct Needs {
   HeadSelection keys;      // keys of the tokens decoded now, to be indexed
   HeadSelection queries;   // queries of the last token decoded now
-  bool mass = false;       // attention mass of that token over the resident ones, all heads
+  HeadSelection mass;      // attention mass of that token over the resident ones, of these heads
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
 };

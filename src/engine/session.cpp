@@ -125,10 +125,10 @@ int Session::next_batch() const {
 
 Needs Session::needs(Span batch) const {
   Needs needs = policy_->needs(view());
-  const bool follows_every_token = needs.mass || needs.recent > 0;
+  const bool follows_every_token = needs.mass.any() || needs.recent > 0;
   if (follows_every_token) {
     needs.keys.all = true;
-    needs.queries.all = true;
+    merge(needs.queries, needs.recent > 0 ? HeadSelection{.all = true} : needs.mass);
   }
   if (options_.probe != nullptr) {
     merge(needs.keys, options_.probe->keys());
@@ -154,7 +154,7 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
     if (options_.probe != nullptr) options_.probe->on_keys(pos, seen.key_layout, keys);
-    if (needs.mass || needs.recent > 0)
+    if (needs.mass.any() || needs.recent > 0)
       evidence_.keys.append(pos, seen.key_layout, keys);
     else
       index_.add_key(pos, seen.key_layout, keys);
@@ -164,8 +164,8 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
   const auto queries = seen.query_row(rows.query);
   if (options_.probe != nullptr)
     options_.probe->on_queries(decoded_ - 1, seen.query_layout, queries);
-  if (needs.mass) {
-    add_attention_mass(evidence_.keys, residency_.resident, seen.query_layout, queries,
+  if (needs.mass.any()) {
+    add_attention_mass(evidence_.keys, residency_.resident, seen.query_layout, queries, needs.mass,
                        evidence_.mass);
   }
   if (needs.recent > 0) {

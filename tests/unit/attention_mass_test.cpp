@@ -14,6 +14,8 @@ HeadLayout layout(bool keys, float softcap = 0) {
   return make_layout({.all = true}, layers, keys);
 }
 
+const HeadSelection kAll{.all = true};
+
 KeyLog log_of(const std::vector<float>& keys, const HeadLayout& keys_layout) {
   KeyLog log;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -25,7 +27,7 @@ KeyLog log_of(const std::vector<float>& keys, const HeadLayout& keys_layout) {
 TEST(AttentionMass, IsASoftmaxAHead) {
   const KeyLog log = log_of({0, 2, 4}, layout(true));
   std::vector<float> mass;
-  add_attention_mass(log, {{0, 3}}, layout(false), std::vector<float>{1, 0}, mass);
+  add_attention_mass(log, {{0, 3}}, layout(false), std::vector<float>{1, 0}, kAll, mass);
   // Head 0: logits 0, 1, 2. Head 1: all 0.
   const double sum = 1 + std::exp(1.0) + std::exp(2.0);
   EXPECT_NEAR(mass[0], 1 / sum + 1.0 / 3, 1e-6);
@@ -33,10 +35,29 @@ TEST(AttentionMass, IsASoftmaxAHead) {
   EXPECT_NEAR(std::accumulate(mass.begin(), mass.end(), 0.0), 2.0, 1e-5);
 }
 
+TEST(AttentionMass, OfChosenHeadsOnly) {
+  const KeyLog log = log_of({0, 2, 4}, layout(true));
+  std::vector<float> mass;
+  const HeadSelection second{.chosen = {{0, 1}}};
+  add_attention_mass(log, {{0, 3}}, layout(false), std::vector<float>{1, 0}, second, mass);
+  for (const float m : mass) EXPECT_NEAR(m, 1.0 / 3, 1e-6);
+}
+
+TEST(PeakLineMass, IsTheLargestShareOfOneHead) {
+  const KeyLog log = log_of({0, 0, 4, 4}, layout(true));
+  const std::vector<Line> lines = {{{0, 2}, 0}, {{2, 4}, 0}, {{4, 6}, 0}};
+  // Head 0 looks at the second line, head 1 everywhere alike.
+  const auto mass = peak_line_mass(log, lines, layout(false), std::vector<float>{1, 0});
+  const double looks = 2 * std::exp(2.0) / (2 + 2 * std::exp(2.0));
+  EXPECT_NEAR(mass[0], 0.5, 1e-6);
+  EXPECT_NEAR(mass[1], looks, 1e-6);
+  EXPECT_EQ(mass[2], 0);  // beyond the log
+}
+
 TEST(AttentionMass, SeesOnlyWhatIsResident) {
   const KeyLog log = log_of({0, 50, 0}, layout(true));
   std::vector<float> mass;
-  add_attention_mass(log, {{0, 1}, {2, 3}}, layout(false), std::vector<float>{1, 1}, mass);
+  add_attention_mass(log, {{0, 1}, {2, 3}}, layout(false), std::vector<float>{1, 1}, kAll, mass);
   EXPECT_EQ(mass[1], 0);
   EXPECT_NEAR(mass[0], 1.0, 1e-6);
 }
@@ -45,14 +66,14 @@ TEST(AttentionMass, Accumulates) {
   const KeyLog log = log_of({0, 0}, layout(true));
   std::vector<float> mass;
   for (int i = 0; i < 3; ++i)
-    add_attention_mass(log, {{0, 2}}, layout(false), std::vector<float>{1, 1}, mass);
+    add_attention_mass(log, {{0, 2}}, layout(false), std::vector<float>{1, 1}, kAll, mass);
   EXPECT_NEAR(mass[0], 3.0, 1e-5);
 }
 
 TEST(AttentionMass, CapsLogits) {
   const KeyLog log = log_of({0, 1000}, layout(true, 1.0F));
   std::vector<float> mass;
-  add_attention_mass(log, {{0, 2}}, layout(false, 1.0F), std::vector<float>{1, 1}, mass);
+  add_attention_mass(log, {{0, 2}}, layout(false, 1.0F), std::vector<float>{1, 1}, kAll, mass);
   EXPECT_NEAR(mass[1] / mass[0], std::exp(1.0), 1e-4);  // tanh saturates at 1
 }
 

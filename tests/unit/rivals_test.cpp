@@ -53,7 +53,7 @@ TEST_P(Rival, KeepsWhatTheReferenceKeeps) {
     const std::vector<float> queries = data["queries"][i];
     w.residency.resident.insert({t, t + 1});
     w.evidence.keys.append(t, key_layout, keys);
-    add_attention_mass(w.evidence.keys, w.residency.resident, query_layout, queries,
+    add_attention_mass(w.evidence.keys, w.residency.resident, query_layout, queries, {.all = true},
                        w.evidence.mass);
     w.evidence.queries.push_back(queries);
     const Needs needs = policy->needs(w.view());

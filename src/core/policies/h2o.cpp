@@ -20,9 +20,7 @@ class H2o final : public Policy {
   explicit H2o(const PolicySettings& settings) : sink_(settings.sink) {}
   [[nodiscard]] Unit unit() const override { return Unit::token; }
 
-  [[nodiscard]] Needs needs(const View& /*view*/) const override {
-    return {.keys = {.all = true}, .queries = {.all = true}, .mass = true, .vote = {}};
-  }
+  [[nodiscard]] Needs needs(const View& /*view*/) const override { return {.mass = {.all = true}}; }
 
   [[nodiscard]] Plan plan(const View& view) const override {
     const SpanSet& now = view.residency.resident;

@@ -6,8 +6,8 @@
 //   Unit      line
 //   Lost      nothing
 //
-// A line's rank is the largest share of attention that one head gives it. The sum over all heads
-// finds less: what one head looks up is drowned by many heads that look nowhere (docs/results.md).
+// A line's rank is the largest share of attention that one head gives it: what one head looks up
+// would drown in a sum over many that look nowhere.
 #include <algorithm>
 #include <numeric>
 #include <vector>
