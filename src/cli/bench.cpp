@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/policy_spec.h"
+#include "cli/options.h"
 #include "core/trace.h"
 #include "llama/model.h"
 
@@ -222,6 +223,21 @@ std::vector<Test> tests_of(const BenchOptions& options) {
 }
 
 }  // namespace
+
+void add_flags(CLI::App& app, ModelOptions& model, BenchOptions& b) {
+  app.add_option("--policy", b.policies, "Policies in turn, e.g. full,zoomr:select=none");
+  app.add_option("-p,--n-prompt", b.n_prompt, "Prompt lengths")->delimiter(',');
+  app.add_option("-n,--n-gen", b.n_gen, "Generated tokens")->delimiter(',');
+  app.add_option("-d,--n-depth", b.depths, "Tokens before the test")->delimiter(',');
+  app.add_option("-r,--repetitions", b.repetitions, "Repetitions");
+  app.add_option("-o,--output", b.output, "md, csv, json or jsonl")
+      ->check(CLI::IsMember({"md", "csv", "json", "jsonl"}));
+  app.add_option_function<std::string>(
+      "--budget", [&b](const std::string& text) { b.run.budget = parse_budget(text); },
+      "Most resident tokens of bounded policies; +N: beyond the 32 pinned ones");
+  add_model_flags(app, model);
+  add_context_flags(app, b.run);
+}
 
 int bench_command(const ModelOptions& model_options, const BenchOptions& options, std::ostream& out,
                   std::ostream& progress) {

@@ -2,6 +2,7 @@
 // in turn in one process (A B A B), so that a machine's drift falls on all alike.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct BenchOptions {
   std::string output = "md";  // md, csv, json or jsonl
   RunOptions run;             // defaults of every run
 };
+
+// The flags of the command, read into model and b.
+void add_flags(CLI::App& app, ModelOptions& model, BenchOptions& b);
 
 // Prints one row a policy and test. Progress goes to `progress`. Returns the exit code.
 int bench_command(const ModelOptions& model, const BenchOptions& options, std::ostream& out,

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "chat/chat_template.h"
+#include "cli/options.h"
 #include "engine/summaries.h"
 #include "eval/evaluation.h"
 #include "eval/record.h"
@@ -102,6 +103,46 @@ void show(const std::vector<Sample>& samples, const std::string& report, std::os
 }
 
 }  // namespace
+
+void add_flags(CLI::App& app, EvalCommand& e) {
+  app.add_option("--task", e.tasks,
+                 "Problems: chain, late, gsm, text, a .jsonl file, or a text file to be read")
+      ->delimiter(',')
+      ->group("Evaluation");
+  app.add_option("--policy", e.policies,
+                 "Policies with settings, e.g. full:ctk=q8_0:ctv=q8_0,zoomr:select=paper")
+      ->group("Evaluation");
+  app.add_option("--budget", e.budgets, "Most resident tokens of a session; +N: beyond the prompt")
+      ->delimiter(',')
+      ->group("Evaluation");
+  app.add_option("-n,--predict,--n-predict", e.run.n_predict,
+                 "Most tokens of an answer; -1: 1400, of the model's own long text 3000")
+      ->envname("LLAMA_ARG_N_PREDICT")
+      ->group("Evaluation");
+  app.add_option("--problems", e.n_problems, "Problems of each task; -1: all")->group("Evaluation");
+  app.add_option("--samples", e.n_samples, "Replies to each problem")->group("Evaluation");
+  app.add_option("--parallel", e.n_parallel, "Problems that think side by side (-np)")
+      ->group("Evaluation");
+  app.add_option("--samples-out", e.samples_out, "File of the samples, JSON Lines")
+      ->group("Evaluation");
+  app.add_flag("--resume", e.resume, "Go on with the samples that the file has")
+      ->group("Evaluation");
+  app.add_option("--traces", e.traces, "Folder for a trace of each sample")->group("Evaluation");
+  app.add_option("--report", e.report, "HTML file with plots and every sample")
+      ->group("Evaluation");
+  app.add_option("--show", e.show, "Files of samples: table and report of these; nothing runs")
+      ->delimiter(',')
+      ->group("Evaluation");
+  app.add_option("--record", e.record,
+                 "Folder: record queries and keys of the first problem with full KV, and end")
+      ->group("Evaluation");
+  app.add_option("--record-heads", e.record_heads, "Query heads: all, or LAYER.HEAD,...")
+      ->group("Evaluation");
+  add_thinking_flags(app, e.run);
+  add_model_flags(app, e.model);
+  add_context_flags(app, e.run);
+  add_sampling_flags(app, e.run.sampling);
+}
 
 int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress) {
   check_command(command);

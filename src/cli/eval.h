@@ -1,6 +1,7 @@
 // zoomr eval: does thinking in little memory cost answers? Every policy on the same problems.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct EvalCommand {
   std::string record;             // folder: record one full-KV run instead, "": none
   std::string record_heads = "all";
 };
+
+// The flags of the command, read into e.
+void add_flags(CLI::App& app, EvalCommand& e);
 
 // Prints tables to `out`, progress to `progress`. Returns the exit code; throws Error.
 int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress);

@@ -11,7 +11,6 @@
 #include <iostream>
 #include <memory>
 
-#include "api/policy_spec.h"
 #include "cli/bench.h"
 #include "cli/eval.h"
 #include "cli/inspect.h"
@@ -49,111 +48,6 @@ void add_log_flags(CLI::App& app, LogOptions& log) {
   app.add_option("--log-file", log.file, "Log to a file instead of stderr")->group("Log");
 }
 
-CLI::App* add_run(CLI::App& app, zoomr::RunCommand& c, LogOptions& log) {
-  CLI::App* run = app.add_subcommand("run", "Answer one prompt in a fixed KV memory");
-  run->add_option("-p,--prompt", c.prompt, "The prompt; also -f FILE or stdin")->group("Prompt");
-  run->add_option("-f,--file", c.prompt_file, "File of the prompt")->group("Prompt");
-  run->add_option("--system-prompt", c.system, "System message (-sys)")->group("Prompt");
-  run->add_option("--system-prompt-file", c.system_file, "Its file (-sysf)")->group("Prompt");
-  run->add_option("-n,--predict,--n-predict", c.run.n_predict,
-                  "Most generated tokens; -1: no limit")
-      ->envname("LLAMA_ARG_N_PREDICT")
-      ->group("Prompt");
-  run->add_flag("--raw", c.raw, "The prompt as it is, without the chat template")->group("Prompt");
-  run->add_flag_callback(
-         "--jinja,--single-turn,--no-display-prompt", [] {}, "Accepted: that is how it works here")
-      ->group("Prompt");
-  run->add_option("--chat-template", c.chat_template, "Jinja template instead of the model's")
-      ->envname("LLAMA_ARG_CHAT_TEMPLATE")
-      ->group("Prompt");
-  run->add_option("--chat-template-file", c.chat_template_file, "Its file")
-      ->envname("LLAMA_ARG_CHAT_TEMPLATE_FILE")
-      ->group("Prompt");
-  run->add_option("--chat-template-kwargs", c.template_kwargs, "KEY=VALUE for the template")
-      ->group("Prompt");
-  run->add_option("--reasoning-format", c.reasoning_format, "none, auto or deepseek")
-      ->group("Prompt");
-  run->add_option("-j,--json-schema", c.json_schema, "JSON schema that the reply must follow")
-      ->group("Sampling");
-  run->add_option("--json-schema-file", c.json_schema_file, "Its file (-jf)")->group("Sampling");
-  run->add_flag("--json", c.json, "One JSON object on stdout, all else on stderr")->group("Output");
-  run->add_flag("--show-summaries", c.show_summaries, "Print injected summaries too")
-      ->group("Output");
-  run->add_option("--trace", c.run.trace, "Write what happened, token by token (docs/trace.md)")
-      ->group("Output");
-  zoomr::add_policy_flags(*run, c.run);
-  zoomr::add_model_flags(*run, c.model);
-  zoomr::add_context_flags(*run, c.run);
-  zoomr::add_sampling_flags(*run, c.run.sampling);
-  add_log_flags(*run, log);
-  return run;
-}
-
-CLI::App* add_bench(CLI::App& app, zoomr::ModelOptions& model, zoomr::BenchOptions& b,
-                    LogOptions& log) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure speed and memory at depth, by policy");
-  bench->add_option("--policy", b.policies, "Policies in turn, e.g. full,zoomr:select=none");
-  bench->add_option("-p,--n-prompt", b.n_prompt, "Prompt lengths")->delimiter(',');
-  bench->add_option("-n,--n-gen", b.n_gen, "Generated tokens")->delimiter(',');
-  bench->add_option("-d,--n-depth", b.depths, "Tokens before the test")->delimiter(',');
-  bench->add_option("-r,--repetitions", b.repetitions, "Repetitions");
-  bench->add_option("-o,--output", b.output, "md, csv, json or jsonl")
-      ->check(CLI::IsMember({"md", "csv", "json", "jsonl"}));
-  bench->add_option_function<std::string>(
-      "--budget", [&b](const std::string& text) { b.run.budget = zoomr::parse_budget(text); },
-      "Most resident tokens of bounded policies; +N: beyond the 32 pinned ones");
-  zoomr::add_model_flags(*bench, model);
-  zoomr::add_context_flags(*bench, b.run);
-  add_log_flags(*bench, log);
-  return bench;
-}
-
-CLI::App* add_eval(CLI::App& app, zoomr::EvalCommand& e, LogOptions& log) {
-  CLI::App* eval = app.add_subcommand(
-      "eval", "Do answers suffer? Policies on the same problems at equal memory");
-  eval->add_option("--task", e.tasks,
-                   "Problems: chain, late, gsm, text, a .jsonl file, or a text file to be read")
-      ->delimiter(',')
-      ->group("Evaluation");
-  eval->add_option("--policy", e.policies,
-                   "Policies with settings, e.g. full:ctk=q8_0:ctv=q8_0,zoomr:select=paper")
-      ->group("Evaluation");
-  eval->add_option("--budget", e.budgets,
-                   "Most resident tokens of a session; +N: beyond the prompt")
-      ->delimiter(',')
-      ->group("Evaluation");
-  eval->add_option("-n,--predict,--n-predict", e.run.n_predict,
-                   "Most tokens of an answer; -1: 1400, of the model's own long text 3000")
-      ->envname("LLAMA_ARG_N_PREDICT")
-      ->group("Evaluation");
-  eval->add_option("--problems", e.n_problems, "Problems of each task; -1: all")
-      ->group("Evaluation");
-  eval->add_option("--samples", e.n_samples, "Replies to each problem")->group("Evaluation");
-  eval->add_option("--parallel", e.n_parallel, "Problems that think side by side (-np)")
-      ->group("Evaluation");
-  eval->add_option("--samples-out", e.samples_out, "File of the samples, JSON Lines")
-      ->group("Evaluation");
-  eval->add_flag("--resume", e.resume, "Go on with the samples that the file has")
-      ->group("Evaluation");
-  eval->add_option("--traces", e.traces, "Folder for a trace of each sample")->group("Evaluation");
-  eval->add_option("--report", e.report, "HTML file with plots and every sample")
-      ->group("Evaluation");
-  eval->add_option("--show", e.show, "Files of samples: table and report of these; nothing runs")
-      ->delimiter(',')
-      ->group("Evaluation");
-  eval->add_option("--record", e.record,
-                   "Folder: record queries and keys of the first problem with full KV, and end")
-      ->group("Evaluation");
-  eval->add_option("--record-heads", e.record_heads, "Query heads: all, or LAYER.HEAD,...")
-      ->group("Evaluation");
-  zoomr::add_thinking_flags(*eval, e.run);
-  zoomr::add_model_flags(*eval, e.model);
-  zoomr::add_context_flags(*eval, e.run);
-  zoomr::add_sampling_flags(*eval, e.run.sampling);
-  add_log_flags(*eval, log);
-  return eval;
-}
-
 CLI::App* add_replay(CLI::App& app, zoomr::ReplayOptions& r) {
   CLI::App* replay = app.add_subcommand("replay", "Show a trace: the thought tree, and its checks");
   replay->add_option("trace", r.path, "File written by run --trace")->required();
@@ -178,9 +72,16 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   std::string memory;
   bool models_json = false;
 
-  CLI::App* run = add_run(app, run_options, log);
-  CLI::App* bench = add_bench(app, bench_model, bench_options, log);
-  CLI::App* eval = add_eval(app, eval_options, log);
+  CLI::App* run = app.add_subcommand("run", "Answer one prompt in a fixed KV memory");
+  add_flags(*run, run_options);
+  add_log_flags(*run, log);
+  CLI::App* bench = app.add_subcommand("bench", "Measure speed and memory at depth, by policy");
+  add_flags(*bench, bench_model, bench_options);
+  add_log_flags(*bench, log);
+  CLI::App* eval = app.add_subcommand(
+      "eval", "Do answers suffer? Policies on the same problems at equal memory");
+  add_flags(*eval, eval_options);
+  add_log_flags(*eval, log);
   CLI::App* replay = add_replay(app, replay_options);
   CLI::App* inspect = app.add_subcommand("inspect", "What a model is, and what memory it needs");
   inspect->add_option("model", inspect_options.path, "GGUF file or known name")->required();

@@ -142,6 +142,42 @@ void print_speed(const RunResult& result) {
 
 }  // namespace
 
+void add_flags(CLI::App& app, RunCommand& c) {
+  app.add_option("-p,--prompt", c.prompt, "The prompt; also -f FILE or stdin")->group("Prompt");
+  app.add_option("-f,--file", c.prompt_file, "File of the prompt")->group("Prompt");
+  app.add_option("--system-prompt", c.system, "System message (-sys)")->group("Prompt");
+  app.add_option("--system-prompt-file", c.system_file, "Its file (-sysf)")->group("Prompt");
+  app.add_option("-n,--predict,--n-predict", c.run.n_predict, "Most generated tokens; -1: no limit")
+      ->envname("LLAMA_ARG_N_PREDICT")
+      ->group("Prompt");
+  app.add_flag("--raw", c.raw, "The prompt as it is, without the chat template")->group("Prompt");
+  app.add_flag_callback(
+         "--jinja,--single-turn,--no-display-prompt", [] {}, "Accepted: that is how it works here")
+      ->group("Prompt");
+  app.add_option("--chat-template", c.chat_template, "Jinja template instead of the model's")
+      ->envname("LLAMA_ARG_CHAT_TEMPLATE")
+      ->group("Prompt");
+  app.add_option("--chat-template-file", c.chat_template_file, "Its file")
+      ->envname("LLAMA_ARG_CHAT_TEMPLATE_FILE")
+      ->group("Prompt");
+  app.add_option("--chat-template-kwargs", c.template_kwargs, "KEY=VALUE for the template")
+      ->group("Prompt");
+  app.add_option("--reasoning-format", c.reasoning_format, "none, auto or deepseek")
+      ->group("Prompt");
+  app.add_option("-j,--json-schema", c.json_schema, "JSON schema that the reply must follow")
+      ->group("Sampling");
+  app.add_option("--json-schema-file", c.json_schema_file, "Its file (-jf)")->group("Sampling");
+  app.add_flag("--json", c.json, "One JSON object on stdout, all else on stderr")->group("Output");
+  app.add_flag("--show-summaries", c.show_summaries, "Print injected summaries too")
+      ->group("Output");
+  app.add_option("--trace", c.run.trace, "Write what happened, token by token (docs/trace.md)")
+      ->group("Output");
+  add_policy_flags(app, c.run);
+  add_model_flags(app, c.model);
+  add_context_flags(app, c.run);
+  add_sampling_flags(app, c.run.sampling);
+}
+
 int run_command(RunCommand& command) {
   settle(command.run);
   if (!command.json_schema_file.empty()) {

@@ -1,6 +1,7 @@
 // zoomr run: one prompt, one reply, in a fixed KV memory.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct RunCommand {
   bool json = false;
   bool show_summaries = false;
 };
+
+// The flags of the command, read into c.
+void add_flags(CLI::App& app, RunCommand& c);
 
 // Returns the exit code; throws Error.
 int run_command(RunCommand& command);

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs the evaluations of docs/results.md. Samples go to out-results/; every call goes on where the
+# last one stopped. Hours on two cores: the order is that of what matters.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=out-results
+mkdir -p "$out"
+model=qwen2.5-coder-1.5b
+
+run() { # NAME ARGS...: samples in NAME.jsonl
+  local name=$1
+  shift
+  build/bin/zoomr eval "$@" --samples-out "$out/$name.jsonl" --resume --report "$out/$name.html" >"$out/$name.md"
+}
+
+main=full,streaming-llm,zoomr:select=paper,oracle
+quantised=full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0
+rivals=h2o,r-kv,random,summary-only:summaries=injected
+
+run chain -m $model --task chain --problems 10 -n 1100 --budget +216 --policy $main
+run text-smollm2 -m smollm2-135m --task text -n 1500 --budget +256 --policy "$quantised,streaming-llm,h2o,r-kv,random,zoomr:select=paper,oracle"
+run gsm -m $model --task gsm --problems 10 -n 500 --budget +64 --policy $main
+run late -m $model --task late --problems 5 -n 900 --budget +128 --policy $main
+run chain -m $model --task chain --problems 3 -n 1100 --budget +216 --policy "$quantised,$rivals"
+run chain -m $model --task chain --problems 2 -n 1100 --budget +144,+72 --policy streaming-llm,zoomr:select=paper,oracle
+run text-gemma3 -m gemma-3-270m --task text -n 1500 --budget +256 --policy full:ctk=q8_0:ctv=q8_0,streaming-llm,h2o,random,zoomr:select=paper,oracle
+run text-1.5b -m $model --task text -n 1500 --budget +256 --policy streaming-llm,zoomr:select=paper,oracle
