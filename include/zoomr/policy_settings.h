@@ -2,8 +2,16 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace zoomr {
+
+// A query head that looks things up, and the key head that it reads.
+struct RetrievalHead {
+  int layer = 0;
+  int head = 0;
+  int key_head = 0;
+};
 
 struct PolicySettings {
   int window = 64;               // most recent tokens always resident
@@ -11,7 +19,9 @@ struct PolicySettings {
   int vote_k = 2;                // votes of each query head
   int consensus = 2;             // thoughts or lines brought back by a vote
   std::string select = "paper";  // who votes, with what: see DESIGN.md
-  bool summaries = false;        // thoughts have summaries: they are the index; else lines are
+  // select retrieval: who says which lines are needed. Empty: a probe at load finds them.
+  std::vector<RetrievalHead> heads;
+  bool summaries = false;  // thoughts have summaries: they are the index; else lines are
 };
 
 }  // namespace zoomr

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/run_settings.h"
 #include "core/text_hash.h"
+#include "llama/head_probe.h"
 #include "llama/model.h"
 #include "llama/sampler.h"
 #include "llama/self_test.h"
@@ -51,27 +53,6 @@ void check_options(const RunOptions& o) {
   }
 }
 
-nlohmann::ordered_json options_json(const RunOptions& o) {
-  return {{"policy", o.policy},
-          {"select", o.settings.select},
-          {"window", o.settings.window},
-          {"sink", o.settings.sink},
-          {"vote-k", o.settings.vote_k},
-          {"consensus", o.settings.consensus},
-          {"summaries", o.summaries},
-          {"line-min", o.line_min},
-          {"line-max", o.line_max},
-          {"thought-max", o.thought_max},
-          {"pin-prompt", o.pin_prompt},
-          {"predict", o.n_predict},
-          {"ctx-size", o.n_ctx},
-          {"threads", o.context.threads},
-          {"cache-type-k", o.context.type_k},
-          {"cache-type-v", o.context.type_v},
-          {"temp", o.sampling.temp},
-          {"seed", o.sampling.seed}};
-}
-
 }  // namespace
 
 SessionGroup::SessionGroup(const LlamaModel& model, const RunOptions& options,
@@ -79,6 +60,10 @@ SessionGroup::SessionGroup(const LlamaModel& model, const RunOptions& options,
     : model_(model), options_(options) {
   check_options(options_);
   options_.settings.summaries = options_.summaries != "none";
+  if (options_.policy == "zoomr" && options_.settings.select == "retrieval" &&
+      options_.settings.heads.empty()) {
+    options_.settings.heads = retrieval_heads(probe_heads(model_, options_.context));
+  }
   std::vector<std::vector<Token>> tokens;
   std::vector<Place> places;
   const auto policy = make_policy(options_.policy, options_.settings);
@@ -192,7 +177,7 @@ void SessionGroup::announce(const Session& session) const {
                          .budget = bounded ? session.options().budget : 0,
                          .unit = session.policy().unit(),
                          .n_ctx = kv_->n_cells(),
-                         .options = options_json(options_)});
+                         .options = run_settings(options_)});
 }
 
 bool SessionGroup::step() {

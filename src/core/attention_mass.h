@@ -5,6 +5,8 @@
 // not part of it; sliding-window layers are treated as if they saw everything resident.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -14,6 +16,12 @@
 #include "zoomr/types.h"
 
 namespace zoomr {
+
+// What the softmax sees of a product q.k.
+[[nodiscard]] inline float attention_logit(float product, const LayerShape& shape) {
+  const float scaled = product * shape.scale;
+  return shape.softcap > 0 ? shape.softcap * std::tanh(scaled / shape.softcap) : scaled;
+}
 
 // Every key of a sequence, by position.
 class KeyLog {
@@ -32,17 +40,28 @@ class KeyLog {
   Pos size_ = 0;
 };
 
+// [visible.size()] the weights of one query head of the layout over the positions of `visible`, in
+// their order; empty when the key head it reads was not captured.
+[[nodiscard]] std::vector<float> head_weights(const KeyLog& log, const SpanSet& visible,
+                                              const HeadLayout& query_layout,
+                                              std::span<const float> queries,
+                                              const HeadLayout::Item& head);
+
 // Adds to mass[pos], [log.size()], what the chosen query heads of one token give to the positions
 // of `visible`. A head's mass sums to 1.
 void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLayout& query_layout,
                         std::span<const float> queries, const HeadSelection& heads,
                         std::vector<float>& mass);
 
-// [n_lines] what the query heads of one token give to each line when every logged key is visible:
-// the largest share that one head gives it, so that a line which one head needs and all others
-// ignore still counts. Lines beyond the log have none.
-[[nodiscard]] std::vector<float> peak_line_mass(const KeyLog& log, std::span<const Line> lines,
-                                                const HeadLayout& query_layout,
-                                                std::span<const float> queries);
+// How the heads' shares of one line become one number: the mean, or the largest, so that a line
+// which one head needs and all others ignore still counts.
+enum class LinePool : std::uint8_t { mean, peak };
+
+// [n_lines] what the chosen query heads of one token give to each line when every logged key is
+// visible. Lines beyond the log have none.
+[[nodiscard]] std::vector<float> line_mass(const KeyLog& log, std::span<const Line> lines,
+                                           const HeadLayout& query_layout,
+                                           std::span<const float> queries,
+                                           const HeadSelection& heads, LinePool pool);
 
 }  // namespace zoomr

@@ -34,6 +34,10 @@ struct Evidence {
   HeadLayout query_layout;
   std::deque<std::vector<float>> queries;  // of the newest tokens, the newest last, packed as
                                            // query_layout says
+  // [lines] how much the newest tokens needed each closed line, resident or not: the mean share of
+  // attention that the heads of Needs::lines gave it, or what is left of an earlier token's, which
+  // fades by a tenth a token. Empty unless needed.
+  std::vector<float> line_need;
   // [lines] how much the token decoded next (before its decode) or just decoded (after it) attends
   // to each closed line when nothing is hidden: the largest share that one head gives it. Of
   // policies that foresee only.
@@ -55,6 +59,7 @@ struct Needs {
   HeadSelection keys;      // keys of the tokens decoded now, to be indexed
   HeadSelection queries;   // queries of the last token decoded now
   HeadSelection mass;      // attention mass of that token over the resident ones, of these heads
+  HeadSelection lines;     // how much these heads need each line: Evidence::line_need
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
 };

@@ -12,8 +12,8 @@ namespace zoomr {
 class Probe {
  public:
   virtual ~Probe() = default;
-  // Heads whose keys (of every decoded token) and queries (of the last token of every batch) it
-  // wants to see. REQUIRES: the policy asks for no others.
+  // Heads whose keys (of every decoded token) and queries (of every token that another one is
+  // sampled or taught behind) it wants to see. REQUIRES: the policy asks for no others.
   [[nodiscard]] virtual HeadSelection keys() const { return {}; }
   [[nodiscard]] virtual HeadSelection queries() const { return {}; }
   // Does it want logits before tokens that are taught, too?

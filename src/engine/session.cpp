@@ -125,20 +125,20 @@ int Session::next_batch() const {
 
 Needs Session::needs(Span batch) const {
   Needs needs = policy_->needs(view());
-  const bool follows_every_token = needs.mass.any() || needs.recent > 0;
+  const bool follows_every_token = needs.mass.any() || needs.recent > 0 || needs.lines.any();
   if (follows_every_token) {
-    needs.keys.all = true;
+    if (needs.mass.any() || needs.recent > 0) needs.keys.all = true;
     merge(needs.queries, needs.recent > 0 ? HeadSelection{.all = true} : needs.mass);
-  }
-  if (options_.probe != nullptr) {
-    merge(needs.keys, options_.probe->keys());
-    merge(needs.queries, options_.probe->queries());
-    return needs;
+    merge(needs.queries, needs.lines);
   }
   // A vote waits until the newest token's queries can be had.
   if (batch.end != timeline_.size() && !follows_every_token) {
     needs.queries = {};
     needs.vote.reset();
+  }
+  if (options_.probe != nullptr) {
+    merge(needs.keys, options_.probe->keys());
+    if (batch.end == timeline_.size()) merge(needs.queries, options_.probe->queries());
   }
   return needs;
 }
@@ -154,7 +154,7 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
     if (options_.probe != nullptr) options_.probe->on_keys(pos, seen.key_layout, keys);
-    if (needs.mass.any() || needs.recent > 0)
+    if (needs.mass.any() || needs.recent > 0 || needs.lines.any())
       evidence_.keys.append(pos, seen.key_layout, keys);
     else
       index_.add_key(pos, seen.key_layout, keys);
@@ -168,6 +168,7 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     add_attention_mass(evidence_.keys, residency_.resident, seen.query_layout, queries, needs.mass,
                        evidence_.mass);
   }
+  if (needs.lines.any()) note_line_need(needs.lines, seen.query_layout, queries);
   if (needs.recent > 0) {
     evidence_.query_layout = seen.query_layout;
     evidence_.queries.emplace_back(queries.begin(), queries.end());
@@ -182,13 +183,24 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
   }
 }
 
+void Session::note_line_need(const HeadSelection& heads, const HeadLayout& layout,
+                             std::span<const float> queries) {
+  constexpr float kFades = 0.9F;  // a token
+  const std::vector<float> now =
+      line_mass(evidence_.keys, timeline_.lines(), layout, queries, heads, LinePool::mean);
+  evidence_.line_need.resize(now.size(), 0);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    evidence_.line_need[i] = std::max(kFades * evidence_.line_need[i], now[i]);
+  }
+}
+
 void Session::foresee(Span tokens, const Observation& seen) {
   for (Pos pos = tokens.begin; pos < tokens.end; ++pos) {
     const auto row = static_cast<std::size_t>(pos - tokens.begin);
     unhidden_keys_.append(pos, seen.key_layout, seen.key_row(row));
   }
-  evidence_.foresight =
-      peak_line_mass(unhidden_keys_, timeline_.lines(), seen.query_layout, seen.query_row(0));
+  evidence_.foresight = line_mass(unhidden_keys_, timeline_.lines(), seen.query_layout,
+                                  seen.query_row(0), {.all = true}, LinePool::peak);
 }
 
 Plan Session::plan() const { return policy_->plan(view()); }

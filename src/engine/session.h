@@ -114,6 +114,8 @@ class Session {
   void take_sampled(std::span<const float> logits);
   void force_summary(const std::vector<Token>& delimiter);
   void log_boundaries();
+  void note_line_need(const HeadSelection& heads, const HeadLayout& layout,
+                      std::span<const float> queries);
   void finish(Finish reason);
 
   std::uint64_t id_;

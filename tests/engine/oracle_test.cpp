@@ -26,7 +26,7 @@ void plant(Token /*token*/, Pos pos, const HeadLayout& layout, bool keys, std::s
 }
 
 // Share of the needed tokens that were resident when they were needed.
-double share_held(const std::string& policy) {
+double share_held(const std::string& policy, const std::string& select = "paper") {
   const std::vector<LayerShape> layers(2, {.n_head = 4, .n_head_kv = 2, .d_head = 32});
   FakeKv kv({.n_cells = policy == "full" ? 1024 : 96, .layers = layers});
   FakeKv unhidden({.n_cells = 1024, .layers = layers});
@@ -36,6 +36,8 @@ double share_held(const std::string& policy) {
   Engine engine(kv, store, &unhidden);
   Thinker thinker(
       {.policy = policy,
+       .select = select,
+       .heads = {{.layer = 1, .head = 2, .key_head = 1}},
        .summaries = policy == "summary-only" ? SummaryMode::native : SummaryMode::none});
   double held = 0;
   double of = 0;
@@ -63,6 +65,12 @@ TEST(Oracle, HoldsMoreOfWhatIsNeededThanAnyOther) {
     if (name == "full" || name == "oracle") continue;
     EXPECT_LT(share_held(name), oracle - 0.1) << name;
   }
+}
+
+// The head that looks back says what it misses: from the second token on the passage is there.
+TEST(Retrieval, HoldsWhatItsHeadLooksFor) {
+  EXPECT_GT(share_held("zoomr", "retrieval"), 0.6);
+  EXPECT_GT(share_held("zoomr", "retrieval"), share_held("zoomr", "paper") + 0.2);
 }
 
 // Its second context fails: the session ends, and what it held is told truly.

@@ -9,6 +9,7 @@ namespace {
 struct Case {
   std::string policy;
   unsigned seed = 0;
+  std::string select = "paper";
 };
 
 SummaryMode summaries_of(const std::string& policy) {
@@ -20,6 +21,7 @@ std::vector<Case> cases() {
   for (const PolicyInfo& info : policies()) {
     for (unsigned seed = 1; seed <= 3; ++seed) result.push_back({std::string(info.name), seed});
   }
+  result.push_back({"zoomr", 4, "retrieval"});
   return result;
 }
 
@@ -36,10 +38,13 @@ class EveryPolicy : public ::testing::TestWithParam<Case> {
            policy == "summary-only";
   }
   static Scene scene(SeqId seq = 0) {
-    return {.policy = GetParam().policy,
-            .seq = seq,
-            .summaries = summaries_of(GetParam().policy),
-            .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
+    return {
+        .policy = GetParam().policy,
+        .seq = seq,
+        .select = GetParam().select,
+        .heads = {{.layer = 0, .head = 1, .key_head = 0}, {.layer = 1, .head = 3, .key_head = 1}},
+        .summaries = summaries_of(GetParam().policy),
+        .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
   }
   static void expect_sound(const FakeKv& kv, Thinker& thinker) {
     expect_same_residents(kv, thinker);

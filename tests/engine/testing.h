@@ -95,6 +95,8 @@ struct Scene {
   int forced_chunk = 1;
   bool pin_prompt = true;
   bool loop_guard = false;
+  std::string select = "paper";
+  std::vector<RetrievalHead> heads = {};
   SummaryMode summaries = SummaryMode::none;
   std::function<Token()> next = random_words(1);
 };
@@ -102,8 +104,11 @@ struct Scene {
 // A session with its recorder; begun.
 struct Thinker {
   explicit Thinker(const Scene& scene) : options(scene) {
-    const PolicySettings settings{
-        .window = 16, .sink = 4, .summaries = scene.summaries != SummaryMode::none};
+    const PolicySettings settings{.window = 16,
+                                  .sink = 4,
+                                  .select = scene.select,
+                                  .heads = scene.heads,
+                                  .summaries = scene.summaries != SummaryMode::none};
     auto policy = make_policy(scene.policy, settings);
     SessionOptions o{.seq = scene.seq,
                      .budget = policy->bounded() ? scene.budget : 100000,

@@ -1,10 +1,12 @@
 #include "llama/model.h"
 
 #include <filesystem>
+#include <set>
 
 #include "chat/chat_template.h"
 #include "llama/context_params.h"
 #include "llama/gguf_file.h"
+#include "llama/head_probe.h"
 #include "llama/sampler.h"
 #include "llama/support.h"
 #include "model/testing.h"
@@ -135,6 +137,25 @@ TEST(Chat, ASchemaBindsAReplyWithoutThinking) {
 TEST(Chat, MakesAGrammarOfASchema) {
   EXPECT_NE(json_schema_to_grammar(R"({"type":"integer"})").find("root"), std::string::npos);
   EXPECT_THROW((void)json_schema_to_grammar("{"), Error);
+}
+
+// The same two heads whatever the cache's type: what the probe measures is the model's.
+TEST(HeadProbe, FindsTheHeadsThatLookFactsUp) {
+  for (const char* type : {"f16", "q8_0"}) {
+    const auto scores = probe_heads(model(kSmol).impl(), two_threads(type));
+    ASSERT_EQ(scores.size(), 30U * 9U);
+    const std::set<Head> best = {scores[0].head, scores[1].head};
+    EXPECT_EQ(best, (std::set<Head>{{18, 6}, {18, 7}})) << type;
+    EXPECT_GT(scores[1].score, 0.5) << type;
+    EXPECT_LT(scores[2].score, 0.3) << type;
+    const auto heads = retrieval_heads(scores);
+    ASSERT_GE(heads.size(), 2U);
+    EXPECT_EQ(heads[0].key_head, heads[0].head / 3);
+  }
+}
+
+TEST(HeadProbe, AModelWithoutSuchHeadsIsToldSo) {
+  EXPECT_THROW((void)retrieval_heads({{.head = {0, 0}, .key_head = 0, .score = 0.05}}), Error);
 }
 
 TEST(Options, CacheTypesAreNamed) {

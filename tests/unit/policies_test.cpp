@@ -84,6 +84,41 @@ TEST(H2o, NeedsTheMassOfAllHeadsAtEveryStep) {
   EXPECT_TRUE(needs.mass.all);
 }
 
+std::unique_ptr<Policy> retrieval() {
+  return make_policy("zoomr", {.window = 20,
+                               .sink = 4,
+                               .select = "retrieval",
+                               .heads = {{.layer = 3, .head = 5, .key_head = 1}}});
+}
+
+TEST(Retrieval, AsksForItsHeadsAtEveryToken) {
+  const Needs needs = retrieval()->needs(chain().view());
+  EXPECT_EQ(needs.lines.chosen, (std::vector<Head>{{3, 5}}));
+  EXPECT_EQ(needs.keys.chosen, (std::vector<Head>{{3, 1}}));
+  EXPECT_FALSE(needs.keys.all);
+  EXPECT_FALSE(needs.vote);
+}
+
+TEST(Retrieval, TheMostNeededLinesComeBackFirst) {
+  World w = chain();
+  w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
+  w.room = 56;  // 10 pinned, 25 of the window, two lines, and one token
+  w.evidence.line_need.assign(11, 0.0F);
+  w.evidence.line_need[2] = 0.3F;
+  w.evidence.line_need[5] = 0.5F;
+  w.evidence.line_need[7] = 0.2F;
+  EXPECT_EQ(retrieval()->plan(w.view()).resident,
+            (SpanSet{{0, 10}, {20, 30}, {50, 60}, {90, 115}}));
+}
+
+TEST(Retrieval, WhatHardlyAnybodyLooksAtWaits) {
+  World w = chain();
+  w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
+  w.room = 100;
+  w.evidence.line_need.assign(11, 0.01F);
+  EXPECT_EQ(retrieval()->plan(w.view()).resident, (SpanSet{{0, 10}, {90, 115}}));
+}
+
 TEST(Zoomr, StoresAllButPromptAndWindowWhenTheRoomIsShort) {
   World w = chain();
   w.room = 40;

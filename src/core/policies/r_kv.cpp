@@ -114,8 +114,8 @@ class RKv final : public Policy {
         if (read == nullptr || read->head != key.head) continue;
         for (std::size_t i = 0; i < n; ++i) {
           const float* row = evidence.keys.row(held[i]) + key.offset;
-          logits[i] =
-              std::max(logits[i], shape.scale * dot(queries.data() + query.offset, row, key.d));
+          const float product = dot(queries.data() + query.offset, row, key.d);
+          logits[i] = std::max(logits[i], attention_logit(product, shape));
         }
       }
       softmax(logits);

@@ -14,6 +14,7 @@
 // the most recent first. --select none never votes: the
 // control that tells what looking costs.
 #include <algorithm>
+#include <vector>
 
 #include "core/policies/fill.h"
 #include "core/policies/policies.h"
@@ -23,6 +24,8 @@ namespace zoomr {
 
 namespace {
 
+constexpr float kLeastNeed = 0.02F;  // share of the heads' attention below which a line can wait
+
 class Zoomr final : public Policy {
  public:
   explicit Zoomr(const PolicySettings& settings) : settings_(settings) {}
@@ -30,6 +33,13 @@ class Zoomr final : public Policy {
 
   [[nodiscard]] Needs needs(const View& view) const override {
     Needs needs;
+    if (settings_.select == "retrieval") {
+      for (const RetrievalHead& head : settings_.heads) {
+        merge(needs.lines, {.chosen = {{head.layer, head.head}}});
+        merge(needs.keys, {.chosen = {{head.layer, head.key_head}}});
+      }
+      return needs;
+    }
     const auto segments = view.timeline.segments();
     const bool in_prompt =
         !segments.empty() && segments[0].pinned && view.decoded < segments[0].span.end;
@@ -49,6 +59,7 @@ class Zoomr final : public Policy {
     filler.add_lines_backwards({std::max(0, view.decoded - settings_.window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
     if (settings_.summaries) add_summaries(view, filler);
+    add_needed_lines(view, filler);
     if (view.evidence.vote) {
       const VoteResult& vote = *view.evidence.vote;
       for (int i = 0; i < vote.consensus; ++i) {
@@ -61,6 +72,19 @@ class Zoomr final : public Policy {
   }
 
  private:
+  // The most needed first. What was needed a moment ago stays beside what is needed now.
+  static void add_needed_lines(const View& view, Filler& filler) {
+    const std::vector<float>& need = view.evidence.line_need;
+    const auto lines = view.timeline.lines();
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < std::min(need.size(), lines.size()); ++i) {
+      if (need[i] >= kLeastNeed && is_movable(view, lines[i])) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
+    for (const std::size_t i : order) filler.try_add(lines[i].span);
+  }
+
   // Thoughts by their summaries; what has none by its lines. All that ends before the window.
   [[nodiscard]] std::vector<Candidate> candidates(const View& view) const {
     std::vector<Candidate> result;
@@ -101,8 +125,9 @@ class Zoomr final : public Policy {
 }  // namespace
 
 std::unique_ptr<Policy> make_zoomr(const PolicySettings& settings) {
-  if (settings.select != "paper" && settings.select != "none") {
-    throw Error(ErrorCode::bad_input, "unknown --select '" + settings.select + "': paper or none");
+  if (settings.select != "paper" && settings.select != "none" && settings.select != "retrieval") {
+    throw Error(ErrorCode::bad_input,
+                "unknown --select '" + settings.select + "': paper, retrieval or none");
   }
   return std::make_unique<Zoomr>(settings);
 }
