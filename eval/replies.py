@@ -29,6 +29,8 @@ def main():
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as file:
         samples = [s for s in map(json.loads, file) if "right" in s]
+    if not samples:
+        sys.exit(f"no scored sample in {sys.argv[1]}")
     head = ["policy", "answer", "look-ups right", "far ones", "peak resident", "KV MiB", "zooms in / out", "tokens", "t/s"]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1), *map(row, samples)]
     print("\n".join("| " + " | ".join(cells) + " |" for cells in rows))

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <random>
+#include <set>
 
+#include "api/run_settings.h"
 #include "chat/chat_template.h"
 #include "cli/options.h"
 #include "engine/summaries.h"
@@ -26,6 +30,7 @@ constexpr const char* kOwnPrompt =
     "early.";
 constexpr int kOwnTokens = 3000;
 constexpr int kAnswerTokens = 1400;
+constexpr std::uint32_t kRandomSeed = 0xFFFFFFFF;
 
 struct Tasks {
   std::vector<Problem> problems;
@@ -42,13 +47,23 @@ bool is_text_file(const std::string& name) {
 
 Tasks load_tasks(const EvalCommand& command) {
   Tasks tasks;
+  std::map<std::string, std::string> claimed;  // rows are named by tasks
+  const auto claim = [&claimed](const std::string& task, const std::string& by) {
+    const auto [it, is_new] = claimed.try_emplace(task, by);
+    if (!is_new) {
+      throw Error(ErrorCode::bad_input,
+                  "--task: " + it->second + " and " + by + " are both called " + task);
+    }
+  };
   for (const std::string& name : command.tasks) {
     if (name == "text") {
       tasks.own_text = true;
     } else if (is_text_file(name)) {
+      claim("text " + std::filesystem::path(name).filename().string(), name);
       tasks.texts.push_back(name);
     } else {
       std::vector<Problem> more = load_task(name);
+      claim(more.front().task, name);
       if (command.n_problems >= 0)
         more.resize(std::min(more.size(), static_cast<std::size_t>(command.n_problems)));
       tasks.problems.insert(tasks.problems.end(), more.begin(), more.end());
@@ -71,28 +86,40 @@ void check_command(const EvalCommand& command) {
   }
 }
 
-// What must not differ between the parts of one evaluation.
+// What must not differ between the parts of one evaluation. What a policy's own settings change is
+// in its name as typed.
 nlohmann::ordered_json settings_of(const EvalCommand& command, const Model& model) {
-  const RunOptions& run = command.run;
-  return {{"model", model.impl().description()},
-          {"predict", run.n_predict},
-          {"parallel", command.n_parallel},
-          {"temp", run.sampling.temp},
-          {"seed", run.sampling.seed},
-          {"samplers", run.sampling.samplers},
-          {"top-k", run.sampling.top_k},
-          {"top-p", run.sampling.top_p},
-          {"min-p", run.sampling.min_p},
-          {"cache-type-k", run.context.type_k},
-          {"cache-type-v", run.context.type_v},
-          {"window", run.settings.window},
-          {"sink", run.settings.sink},
-          {"line-min", run.line_min},
-          {"line-max", run.line_max},
-          {"thought-max", run.thought_max},
-          {"summaries", run.summaries},
-          {"zoomr", std::string(version())},
-          {"llama", std::string(llama_version())}};
+  nlohmann::ordered_json settings = {{"model", model.impl().description()},
+                                     {"zoomr", std::string(version())},
+                                     {"llama", std::string(llama_version())},
+                                     {"parallel", command.n_parallel}};
+  const auto run = run_settings(command.run);
+  for (const auto& [name, value] : run.items()) settings[name] = value;
+  settings.erase("policy");
+  auto loras = nlohmann::ordered_json::array();
+  for (const LoraOptions& lora : command.model.loras) loras.push_back({lora.path, lora.scale});
+  settings["lora"] = loras;
+  settings["override-kv"] = command.model.kv_overrides;
+  return settings;
+}
+
+// One row holds what was made alike.
+void require_alike(const std::vector<Sample>& samples) {
+  std::map<std::string, const Sample*> first;  // of a row
+  std::set<std::string> keys;
+  for (const Sample& sample : samples) {
+    const std::string row =
+        sample["task"].dump() + sample["policy"].dump() + sample["budget_asked"].dump();
+    const auto [it, is_new] = first.try_emplace(row, &sample);
+    if (!is_new && (*it->second)["settings"] != sample["settings"]) {
+      throw Error(ErrorCode::bad_input, "samples of " + row +
+                                            " were made under other settings: "
+                                            "show them apart");
+    }
+    if (!keys.insert(key_of(sample)).second) {
+      throw Error(ErrorCode::bad_input, "a sample is there twice: " + key_of(sample));
+    }
+  }
 }
 
 void show(const std::vector<Sample>& samples, const std::string& report, std::ostream& out) {
@@ -151,10 +178,14 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
     for (const std::string& path : command.show) {
       for (Sample& sample : read_samples(path)) samples.push_back(std::move(sample));
     }
+    require_alike(samples);
+    score_anew(samples, load_tasks(command).problems);
     show(samples, command.report, out);
     return 0;
   }
   const int n_taught = command.run.n_predict;
+  if (command.run.sampling.seed == kRandomSeed) command.run.sampling.seed = std::random_device{}();
+  const nlohmann::ordered_json typed = run_settings(command.run);
   if (n_taught < 0) command.run.n_predict = kAnswerTokens;
   const std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
   const Tasks tasks = load_tasks(command);
@@ -176,7 +207,9 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
   }
   if (!command.traces.empty()) std::filesystem::create_directories(command.traces);
 
-  SampleFile samples(command.samples_out, command.resume, settings_of(command, model));
+  nlohmann::ordered_json settings = settings_of(command, model);
+  settings["predict"] = typed["predict"];  // -1 is another length for texts than for answers
+  SampleFile samples(command.samples_out, command.resume, settings);
   evaluate(
       model, tasks.problems, cells,
       {.n_samples = command.n_samples, .n_parallel = command.n_parallel, .traces = command.traces},

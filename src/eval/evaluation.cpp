@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "api/policy_spec.h"
 #include "api/session_group.h"
@@ -37,16 +36,20 @@ nlohmann::ordered_json as_json(const Count& count) {
   return {{"right", count.right}, {"of", count.of}};
 }
 
-Sample make_sample(const Job& job, const Cell& cell, const std::string& prompt,
-                   const RunResult& result, double seconds, const ResidencyLog& log) {
-  Sample sample = identity(job, cell);
-  const Score got = score(*job.problem, result.text);
-  sample["prompt"] = prompt;
-  sample["expected"] = job.problem->answer;
+void add_score(Sample& sample, const Problem& problem, const std::string& text) {
+  const Score got = score(problem, text);
+  sample["expected"] = problem.answer;
   sample["answer"] = got.answer;
   sample["right"] = got.right;
   sample["steps"] = as_json(got.steps);
   for (const Score::Part& part : got.parts) sample["steps"][part.name] = as_json(part.count);
+}
+
+Sample make_sample(const Job& job, const Cell& cell, const std::string& prompt,
+                   const RunResult& result, double seconds, const ResidencyLog& log) {
+  Sample sample = identity(job, cell);
+  sample["prompt"] = prompt;
+  add_score(sample, *job.problem, result.text);
   const auto record = nlohmann::ordered_json::parse(result.to_json());
   for (const auto& [name, value] : record.items()) sample[name] = value;
   sample["seconds"] = seconds;
@@ -71,8 +74,14 @@ class Evaluation {
   // A group that was not finished runs again as a whole: who thinks beside whom changes the order
   // of sums, and a resumed evaluation must give what an unbroken one gives.
   [[nodiscard]] bool done(const std::vector<Job>& jobs, const Cell& cell) const {
-    return std::all_of(jobs.begin(), jobs.end(),
-                       [&](const Job& job) { return samples_.has(key_of(identity(job, cell))); });
+    return std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) {
+      const Sample* sample = samples_.find(key_of(identity(job, cell)));
+      if (sample != nullptr && (*sample)["prompt"] != prompt_of_(*job.problem, cell.options).text) {
+        throw Error(ErrorCode::bad_input, "the samples were made with another text of problem " +
+                                              job.problem->id + ": name another file");
+      }
+      return sample != nullptr;
+    });
   }
 
   void run(const std::vector<Job>& jobs, Cell& cell, Progress& progress) {
@@ -143,6 +152,8 @@ std::vector<Cell> make_cells(const std::string& policies, const std::vector<std:
     const auto policy = make_policy(spec.options.policy, spec.options.settings);
     if (!policy->bounded() || spec.typed.find(":budget=") != std::string::npos) {
       cells.push_back({spec.typed, "", spec.options});
+      // Of no use to it; a text compares it beside the first of these.
+      if (!policy->bounded()) cells.back().options.budget = parse_budget(budgets.front());
       continue;
     }
     for (const std::string& budget : budgets) {
@@ -152,6 +163,16 @@ std::vector<Cell> make_cells(const std::string& policies, const std::vector<std:
     }
   }
   return cells;
+}
+
+void score_anew(std::vector<Sample>& samples, const std::vector<Problem>& problems) {
+  for (Sample& sample : samples) {
+    if (!sample.contains("text") || !sample.contains("right")) continue;
+    for (const Problem& problem : problems) {
+      if (sample["task"] == problem.task && sample["problem"] == problem.id)
+        add_score(sample, problem, sample["text"]);
+    }
+  }
 }
 
 void evaluate(const Model& model, const std::vector<Problem>& problems,

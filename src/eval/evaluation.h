@@ -33,6 +33,9 @@ struct EvaluationOptions {
 
 using PromptOf = std::function<Prompt(const Problem&, const RunOptions&)>;
 
+// Scores samples of these problems again, from their texts.
+void score_anew(std::vector<Sample>& samples, const std::vector<Problem>& problems);
+
 // Runs what the file does not have yet.
 void evaluate(const Model& model, const std::vector<Problem>& problems,
               const std::vector<Cell>& cells, const EvaluationOptions& options,

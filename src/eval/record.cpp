@@ -138,11 +138,21 @@ void record(const Model& model, const Problem& problem, const Prompt& prompt,
   std::vector<SessionGroup::Member> members(1);
   members[0] = {.prompt = prompt, .watchers = {&pieces}, .probe = &recorder};
   SessionGroup group(model.impl(), full, std::move(members));
-  while (group.step()) {
-  }
   const Session& session = group.session(0);
-  if (recorder.query_layout.items.empty()) {
-    throw Error(ErrorCode::bad_input, "the model has none of these heads");
+  bool checked = false;
+  while (group.step()) {
+    if (checked || recorder.query_layout.layers.empty()) continue;
+    checked = true;
+    for (const Head& head : heads.chosen) {
+      if (recorder.query_layout.find(head) != nullptr) continue;
+      std::filesystem::remove(path / "keys.f32", error);
+      std::filesystem::remove(path / "queries.f32", error);
+      throw Error(ErrorCode::bad_input, "the model has no head " + std::to_string(head.layer) +
+                                            "." + std::to_string(head.head));
+    }
+  }
+  if (session.finish_reason() == Finish::error) {
+    throw Error(ErrorCode::failed, "the run to be recorded: " + session.failure());
   }
   const nlohmann::ordered_json meta = {
       {"version", 1},

@@ -32,7 +32,6 @@ Json as_json(const Row& r) {
           {"parts", parts},
           {"peak_resident", r.peak_resident},
           {"mean_resident", r.mean_resident},
-          {"peak_beyond_prompt", r.peak_beyond_prompt},
           {"kv_mib", r.kv_mib},
           {"length", r.length},
           {"loops", r.loops},
@@ -56,9 +55,9 @@ std::string report_html(const std::vector<Sample>& samples, const std::vector<Ro
     data["samples"].push_back(std::move(sample));
   }
   std::string json = data.dump(-1, ' ', false, Json::error_handler_t::replace);
-  // "</script>" in a text would end the element that holds the data.
-  for (std::size_t at = 0; (at = json.find("</", at)) != std::string::npos; at += 3) {
-    json.replace(at, 2, "<\\/");
+  // A tag in a text could end the element that holds the data.
+  for (std::size_t at = 0; (at = json.find('<', at)) != std::string::npos; at += 6) {
+    json.replace(at, 1, "\\u003c");
   }
   std::string page(kReportPage);
   const std::string mark = "/*DATA*/";

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <iterator>
 #include <sstream>
 
@@ -15,6 +16,37 @@ namespace {
 
 std::string dumped(const Sample& sample) {
   return sample.dump(-1, ' ', false, Sample::error_handler_t::replace);
+}
+
+// Does it have what the tables read?
+bool is_whole(const Sample& s) {
+  const auto has = [&s](std::initializer_list<const char*> names, auto is) {
+    return std::all_of(names.begin(), names.end(),
+                       [&](const char* name) { return s.contains(name) && is(s[name]); });
+  };
+  const auto number = [](const Sample& v) { return v.is_number(); };
+  const auto text = [](const Sample& v) { return v.is_string(); };
+  const auto object = [](const Sample& v) { return v.is_object(); };
+  if (!s.is_object() || !has({"settings"}, object) ||
+      !has({"task", "problem", "policy", "budget_asked"}, text) ||
+      !has({"sample", "peak_resident_tokens", "mean_resident_tokens", "peak_kv_bytes", "zoom_ins",
+            "zoom_outs"},
+           number)) {
+    return false;
+  }
+  if (s.contains("kl_mean")) return true;
+  const auto count = [](const Sample& v) {
+    return v.is_object() && v.contains("right") && v["right"].is_number() && v.contains("of") &&
+           v["of"].is_number();
+  };
+  if (!s.contains("right") || !s["right"].is_boolean() || !has({"steps"}, count) ||
+      !has({"answer", "expected", "finish_reason", "text"}, text) ||
+      !has({"n_prompt", "n_generated", "second_looks", "votes", "agreeability", "seconds"},
+           number)) {
+    return false;
+  }
+  return std::all_of(s["steps"].begin(), s["steps"].end(),
+                     [&](const Sample& v) { return v.is_number() || count(v); });
 }
 
 }  // namespace
@@ -38,7 +70,7 @@ std::vector<Sample> read_samples(const std::string& path) {
     const std::size_t end = text.find('\n', at);
     if (end == std::string::npos) break;  // cut off while it was written
     Sample sample = Sample::parse(text.substr(at, end - at), nullptr, false);
-    if (sample.is_discarded() || !sample.is_object() || !sample.contains("settings")) {
+    if (sample.is_discarded() || !is_whole(sample)) {
       throw Error(ErrorCode::bad_input,
                   path + ":" + std::to_string(number) + ": not a sample of zoomr eval");
     }
@@ -89,9 +121,10 @@ void SampleFile::rewrite() {
   }
 }
 
-bool SampleFile::has(const std::string& key) const {
-  return std::any_of(samples_.begin(), samples_.end(),
-                     [&key](const Sample& sample) { return key_of(sample) == key; });
+const Sample* SampleFile::find(const std::string& key) const {
+  const auto it = std::find_if(samples_.begin(), samples_.end(),
+                               [&key](const Sample& sample) { return key_of(sample) == key; });
+  return it == samples_.end() ? nullptr : &*it;
 }
 
 void SampleFile::append(const std::vector<Sample>& more) {

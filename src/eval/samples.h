@@ -23,7 +23,7 @@ class SampleFile {
   SampleFile(std::string path, bool resume, nlohmann::ordered_json settings);
 
   [[nodiscard]] const std::vector<Sample>& samples() const { return samples_; }
-  [[nodiscard]] bool has(const std::string& key) const;
+  [[nodiscard]] const Sample* find(const std::string& key) const;  // nullptr: it is not there
   // Adds samples that belong together; they are on disk when it returns.
   void append(const std::vector<Sample>& more);
   // Forgets a sample: its group was not finished and runs again, as a whole.

@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <regex>
-#include <set>
 #include <sstream>
 
 #include "zoomr/error.h"
@@ -33,18 +32,30 @@ std::optional<double> as_number(std::string_view text) {
   return value;
 }
 
+// std::regex recurses over every character: what is longer than an answer is cut first.
+constexpr std::size_t kLongestAnswer = 300;
+
+// Without Markdown's and LaTeX's marks.
+std::string unmarked(std::string_view text) {
+  static const std::regex spaces(R"(\\(?:text|mathrm)\{|\\[,!; ])");
+  static const std::regex marks(R"(\*+|`|\\[()\[\]$%]|\\left|\\right|[$}{€£])");
+  const std::string cut(text.substr(0, 4 * kLongestAnswer));
+  return std::regex_replace(std::regex_replace(cut, spaces, " "), marks, "");
+}
+
 std::string normalised(std::string text) {
+  if (text.size() > kLongestAnswer) text.resize(kLongestAnswer);
   const std::size_t equals = text.rfind('=');
   if (equals != std::string::npos) text.erase(0, equals + 1);
-  static const std::regex marks(R"(\*\*|\\\(|\\\)|\\\[|\\\]|\\text\{|\\left|\\right|[`$}{€£])");
-  text = trimmed(std::regex_replace(text, marks, ""));
-  while (text.ends_with('.') || text.ends_with(',') || text.ends_with(';')) text.pop_back();
+  text = trimmed(unmarked(text));
+  while (!text.empty() && std::string_view(".,;:!").find(text.back()) != std::string_view::npos)
+    text.pop_back();
   static const std::regex thousands(R"((\d),(?=\d{3}(\D|$)))");
   text = std::regex_replace(text, thousands, "$1");
   // "60 coins" answers as 60 does.
   static const std::regex number_first(R"(^([-+]?\d+(\.\d+)?)(\s.*|%)$)");
   std::smatch match;
-  if (std::regex_match(text, match, number_first)) text = match[1];
+  if (std::regex_match(text, match, number_first)) text = std::string(match[1]);
   return trimmed(text);
 }
 
@@ -58,19 +69,23 @@ std::string last_boxed(std::string_view text) {
   return depth == 0 ? std::string(text.substr(begin, i - begin - 1)) : "";
 }
 
+// What follows the last announcement that has something behind it on its line.
 std::string last_announced(const std::string& text) {
-  static const std::regex announced(R"((?:result|answer)\s*(?:\*\*)?\s*(?::|\bis\b:?)([^\n]*))",
+  static const std::regex announced(R"(\b(?:result|answer)\s*(?:\*\*)?\s*(?::|is\b:?)(?:\*\*)?)",
                                     std::regex::icase);
   std::string found;
   for (auto it = std::sregex_iterator(text.begin(), text.end(), announced);
        it != std::sregex_iterator(); ++it) {
-    if (!trimmed((*it)[1].str()).empty()) found = (*it)[1];
+    const auto begin = static_cast<std::size_t>(it->position() + it->length());
+    const std::size_t length = std::min(text.find('\n', begin), text.size()) - begin;
+    const std::string behind = trimmed(text.substr(begin, std::min(length, kLongestAnswer)));
+    if (!unmarked(behind).empty()) found = behind;
   }
   return found;
 }
 
 std::string last_number(const std::string& text) {
-  static const std::regex number(R"([-+]?\d[\d,]*(?:\.\d+)?)");
+  static const std::regex number(R"([-+]?\d[\d,]{0,40}(?:\.\d{1,40})?)");
   std::string found;
   for (auto it = std::sregex_iterator(text.begin(), text.end(), number);
        it != std::sregex_iterator(); ++it) {
@@ -106,20 +121,22 @@ class ChainScorer {
     }
   }
 
-  void read(const std::string& line) {
-    static const std::regex first(
-        R"(^\W*Step\s+(\d{1,6})\s*:\W*(\w+)\W*=(?:[\s\d+]*=)?\s*(-?\d{1,9})\W*$)");
-    static const std::regex computed(
-        R"(^\W*Step\s+(\d{1,6})\s*:\W*(\w+)\W*=\s*(\w+)\s*([+-])\s*(\w+)\s*=\s*\(?(-?\d{1,9})\)?\s*([+-])\s*\(?(-?\d{1,9})\)?\s*=\s*\(?(-?\d{1,9}).*$)");
+  void read(const std::string& marked) {
+    const std::string line = unmarked(marked);
+    static const std::regex whole(
+        R"(^\W*Step\s+(\d{1,6})\s*:\s*(\w+)\s*=\s*(\w+)\s*([+-])\s*(\w+)\s*=\s*\(?(-?\d{1,9})\)?\s*([+-])\s*\(?(-?\d{1,9})\)?\s*=\s*\(?(-?\d{1,9}).*$)");
+    static const std::regex partly(R"(^\W*Step\s+(\d{1,6})\s*:\s*(\w+)\s*=.*$)");
     std::smatch m;
-    if (std::regex_match(line, m, first)) {
-      const auto i = step_at(m[1], m[2]);
-      if (!i) return;
-      seen_[*i] = true;
-      said_[m[2]] = std::stol(m[3]);
-    } else if (std::regex_match(line, m, computed)) {
+    if (std::regex_match(line, m, whole)) {
       const auto i = step_at(m[1], m[2]);
       if (i && is_computed(*i)) count(*i, m);
+    } else if (std::regex_match(line, m, partly)) {
+      // Not in the form asked for: its look-ups are not seen, but what it says the name is counts.
+      const auto i = step_at(m[1], m[2]);
+      const std::string value = last_number(line.substr(line.rfind('=')));
+      if (!i || value.empty() || value.size() > 9) return;
+      seen_[*i] = true;
+      said_[m[2]] = std::stol(value);
     }
   }
 
@@ -149,18 +166,24 @@ class ChainScorer {
 
   void count(std::size_t i, const std::smatch& m) {
     seen_[i] = true;
+    const std::string op = steps_[i]["op"];
     const long left = std::stol(m[6]);
     const long right = std::stol(m[8]);
-    const auto look_up = [&](const char* which, long value) {
-      const auto said = said_.find(name_of(operand(i, which)));
-      lookups_of(i, which).right += said != said_.end() && said->second == value ? 1 : 0;
+    // "a + b" may be written "b + a"; a name that is not the step's own is no look-up of it.
+    const bool swapped =
+        op == "+" && m[3] == name_of(operand(i, "b")) && m[5] == name_of(operand(i, "a"));
+    const auto look_up = [&](const char* which, const std::string& name, long value) {
+      const std::string own = name_of(operand(i, which));
+      const auto said = said_.find(own);
+      const bool ok = name == own && said != said_.end() && said->second == value;
+      lookups_of(i, which).right += ok ? 1 : 0;
     };
-    look_up("a", left);
-    look_up("b", right);
+    look_up("a", m[swapped ? 5 : 3], swapped ? right : left);
+    look_up("b", m[swapped ? 3 : 5], swapped ? left : right);
     const bool plus = m[7] == "+";
     const long result = std::stol(m[9]);
     const bool right_sum = result == (plus ? left + right : left - right);
-    arithmetic_.right += right_sum && m[7] == steps_[i]["op"].get<std::string>() ? 1 : 0;
+    arithmetic_.right += right_sum && m[7] == op ? 1 : 0;
     said_[m[2]] = result;
   }
 
@@ -213,7 +236,7 @@ bool same_answer(std::string_view a, std::string_view b) {
   const std::string right = normalised(std::string(b));
   const auto x = as_number(left);
   const auto y = as_number(right);
-  if (x && y) return std::fabs(*x - *y) <= 1e-6 * std::max(1.0, std::fabs(*y));
+  if (x && y) return std::fabs(*x - *y) <= 1e-9 * std::max(1.0, std::fabs(*y));
   if (left.empty() || left.size() != right.size()) return false;
   return std::equal(left.begin(), left.end(), right.begin(), [](char p, char q) {
     return std::tolower(static_cast<unsigned char>(p)) ==
@@ -227,6 +250,12 @@ Score score(const Problem& problem, const std::string& text) {
   if (problem.scorer == "steps") result = score_steps(problem, text);
   result.answer = extract_answer(text);
   result.right = !problem.answer.empty() && same_answer(result.answer, problem.answer);
+  // "There are 42 left" answers a question for a number: its last one.
+  if (!result.right && as_number(normalised(problem.answer)) && !as_number(result.answer)) {
+    const std::string number = normalised(last_number(result.answer));
+    if (!number.empty()) result.answer = number;
+    result.right = same_answer(result.answer, problem.answer);
+  }
   return result;
 }
 

@@ -76,7 +76,6 @@ void add_sample(Gathered& g, const Sample& s) {
     (s["right"].get<bool>() ? g.agreed_right : g.agreed_wrong).add(problem, s["agreeability"], 1);
   }
   row.peak_resident = std::max(row.peak_resident, s["peak_resident_tokens"].get<int>());
-  row.peak_beyond_prompt += s["peak_resident_tokens"].get<double>() - s["n_prompt"].get<double>();
   row.mean_resident += s["mean_resident_tokens"].get<double>();
   row.kv_mib = std::max(row.kv_mib, s["peak_kv_bytes"].get<double>() / (1 << 20));
   row.length += s["n_generated"].get<double>();
@@ -92,8 +91,8 @@ void add_sample(Gathered& g, const Sample& s) {
 Row finished(Gathered& g, const Gathered* full) {
   Row row = std::move(g.row);
   const double n = row.n_samples;
-  for (double* mean : {&row.mean_resident, &row.peak_beyond_prompt, &row.length, &row.zoom_ins,
-                       &row.zoom_outs, &row.second_looks})
+  for (double* mean :
+       {&row.mean_resident, &row.length, &row.zoom_ins, &row.zoom_outs, &row.second_looks})
     *mean /= n;
   row.n_problems = static_cast<int>(g.right.size());
   row.right = g.right.mean();

@@ -24,12 +24,11 @@ struct Row {
   std::vector<std::pair<std::string, Estimate>> parts;  // of the steps
   int peak_resident = 0;                                // tokens, the largest of all samples
   double mean_resident = 0;                             // tokens, mean over samples
-  double peak_beyond_prompt = 0;  // tokens, mean over samples: what budgets like +256 bound
-  double kv_mib = 0;              // largest
-  double length = 0;              // generated tokens, mean
-  int loops = 0;                  // samples that the loop guard ended
-  int cut = 0;                    // samples that -n ended
-  double zoom_ins = 0;            // lines, mean
+  double kv_mib = 0;                                    // largest
+  double length = 0;                                    // generated tokens, mean
+  int loops = 0;                                        // samples that the loop guard ended
+  int cut = 0;                                          // samples that -n ended
+  double zoom_ins = 0;                                  // lines, mean
   double zoom_outs = 0;
   double second_looks = 0;
   double tokens_per_second = 0;

@@ -8,6 +8,7 @@
 
 #include "api/session_group.h"
 #include "core/check.h"
+#include "core/text_hash.h"
 #include "eval/agreement.h"
 #include "eval/progress.h"
 #include "llama/model.h"
@@ -43,11 +44,18 @@ class Reader {
     options.n_predict = static_cast<int>(text.prompt.taught.size());
     options.forced_chunk = 1;
     options.loop_guard = false;
-    options.summaries = options.policy == "summary-only" ? options.summaries : "none";
     std::vector<SessionGroup::Member> members(1);
     members[0].prompt = text.prompt;
     members[0].probe = &probe_;
     group_ = std::make_unique<SessionGroup>(model.impl(), options, std::move(members));
+    const Session& session = group_->session(0);
+    if (session.n_prompt() + options.n_predict > session.options().max_positions) {
+      throw Error(ErrorCode::bad_input,
+                  "the text " + text.name +
+                      " is longer than the model's trained length or -c: read " +
+                      "less of it (-n " +
+                      std::to_string(session.options().max_positions - session.n_prompt()) + ")");
+    }
   }
   // Reads on until the logits before `next` are there.
   void read_to(Pos next) {
@@ -80,6 +88,13 @@ Sample identity(const TaughtText& text, const Cell& cell) {
           {"sample", 0},
           {"policy", cell.policy},
           {"budget_asked", cell.budget_asked}};
+}
+
+// As RunResult::text_hash comes out when the whole text was read.
+std::string taught_hash(const Model& model, const TaughtText& text) {
+  std::string whole;
+  for (const Token token : text.prompt.taught) whole += model.impl().piece(token);
+  return text_hash(whole);
 }
 
 RunOptions with_policy(const Cell& cell, const char* policy) {
@@ -172,6 +187,9 @@ TaughtText own_answer(const Model& model, const Prompt& prompt, const RunOptions
   while (group.step()) {
   }
   const Session& session = group.session(0);
+  if (session.finish_reason() == Finish::error) {
+    throw Error(ErrorCode::failed, "the model's own answer: " + session.failure());
+  }
   TaughtText text{.name = "own", .prompt = prompt};
   const auto tokens = session.timeline().tokens();
   text.prompt.taught.assign(tokens.begin() + session.n_prompt(), tokens.end());
@@ -183,18 +201,25 @@ TaughtText own_answer(const Model& model, const Prompt& prompt, const RunOptions
 
 void evaluate_text(const Model& model, const TaughtText& text, const std::vector<Cell>& cells,
                    SampleFile& samples, std::ostream& progress) {
-  // Cells without a budget go with the first one that has one.
+  // Those of one budget go together; a cell's group does not depend on what is done already.
   std::vector<std::vector<Cell>> by_budget;
-  for (const bool bounded : {true, false}) {
-    for (const Cell& cell : cells) {
-      if (cell.budget_asked.empty() == bounded || samples.has(key_of(identity(text, cell))))
-        continue;
-      auto same = std::find_if(by_budget.begin(), by_budget.end(), [&](const auto& together) {
-        return !bounded || together.front().budget_asked == cell.budget_asked;
-      });
-      if (same == by_budget.end()) same = by_budget.insert(by_budget.end(), std::vector<Cell>{});
-      same->push_back(cell);
+  for (const Cell& cell : cells) {
+    if (cell.options.summaries != "none") {
+      throw Error(ErrorCode::bad_input,
+                  "a text that is read has no summaries: leave " + cell.policy + " out");
     }
+    if (const Sample* sample = samples.find(key_of(identity(text, cell)))) {
+      if ((*sample)["text_hash"] == taught_hash(model, text)) continue;
+      throw Error(ErrorCode::bad_input,
+                  "the samples were made with another text " + text.name + ": name another file");
+    }
+    auto same = std::find_if(by_budget.begin(), by_budget.end(), [&](const auto& together) {
+      const Budget& budget = together.front().options.budget;
+      return budget.tokens == cell.options.budget.tokens &&
+             budget.beyond_prompt == cell.options.budget.beyond_prompt;
+    });
+    if (same == by_budget.end()) same = by_budget.insert(by_budget.end(), std::vector<Cell>{});
+    same->push_back(cell);
   }
   const std::size_t n_taught = text.prompt.taught.size();
   const std::size_t pieces = (n_taught + kShown - 1) / kShown;

@@ -134,7 +134,7 @@ class Eval(Case):
         self.refuse("--budget is a number", "eval", "-m", SMOL, "--task", self.task(), "--budget", "lots")
         self.refuse("--resume needs --samples-out", *self.args("--resume"))
         self.refuse("heads are", *self.args("--record", self.path("r"), "--record-heads", "7"))
-        self.refuse("none of these heads", *self.args("--record", self.path("r2"), "--record-heads", "900.1"))
+        self.refuse("no head 900.1", *self.args("--record", self.path("r2"), "--record-heads", "900.1"))
         self.refuse("--samples must", *self.args("--samples", "0"))
         self.refuse("cannot write the report", *self.args("--policy", "full", "--report", "/no/such/r.html"))
 

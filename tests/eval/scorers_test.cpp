@@ -18,6 +18,34 @@ TEST(Answer, ElseWhatIsAnnouncedLast) {
   EXPECT_EQ(extract_answer("**Answer:** blue"), "blue");
 }
 
+TEST(Answer, OfTwoAnnouncementsOnALineTheLast) {
+  EXPECT_EQ(extract_answer("**Final Answer**: The answer is 42."), "42");
+  EXPECT_EQ(extract_answer("Answer: The final answer is 42"), "42");
+}
+
+TEST(Answer, MarksAreTakenOff) {
+  for (const char* text : {"\\boxed{\\$42}", "Answer: 42\\%", "Answer: *42*", "Answer: 42!",
+                           "\\boxed{42\\ \\text{km}}", "Answer: $42$"}) {
+    EXPECT_EQ(extract_answer(text), "42") << text;
+  }
+}
+
+TEST(Answer, ASentenceAnswersWithItsLastNumber) {
+  Problem problem;
+  problem.answer = "82";
+  EXPECT_TRUE(score(problem, "Answer: The result of problem 3 is 78, adding 4 gives 82.").right);
+  EXPECT_TRUE(score(problem, "Answer: There are 82 left.").right);
+  EXPECT_FALSE(score(problem, "Answer: She had 82 and gave 7 away.").right);
+}
+
+TEST(Answer, NothingIsTooLong) {
+  Problem problem;
+  problem.answer = "1";
+  EXPECT_FALSE(score(problem, "Answer: " + std::string(1000000, '1')).right);
+  EXPECT_FALSE(score(problem, "\\boxed{" + std::string(1000000, 'x') + "}").right);
+  EXPECT_FALSE(score(problem, std::string(1000000, '7')).right);
+}
+
 TEST(Answer, AnAnnouncementWithNothingBehindItIsNone) {
   EXPECT_EQ(extract_answer("We have 8.\nAnswer:\n"), "8");
 }
@@ -103,6 +131,27 @@ TEST(Chain, WhatIsLeftOutIsWrong) {
   const Score s = score(small_chain(), "Step 1: amy = 3.\nStep 4: dan = cat + amy = 7 + 3 = 10.");
   EXPECT_EQ(s.steps.right, 1);  // amy; cat was never written
   EXPECT_EQ(s.steps.of, 4);
+}
+
+TEST(Chain, ALineInAnotherFormStillSaysItsValue) {
+  const Score s =
+      score(small_chain(),
+            "**Step 1**: amy = 1 + 2 = **3**.\nStep 2: bob = 4.\nStep 3: cat = 3 + 4 = 7.\n"
+            "Step 4: dan = cat + amy = 7 + 3 = 10.");
+  EXPECT_EQ(s.steps.right, 2);  // dan's; cat's were not shown
+}
+
+TEST(Chain, OperandsOfASumMayChangePlaces) {
+  const Score s = score(small_chain(),
+                        "Step 1: amy = 3.\nStep 2: bob = 4.\nStep 3: cat = bob + amy = 4 + 3 = 7.");
+  EXPECT_EQ(s.steps.right, 2);
+  EXPECT_EQ(part(s, "arithmetic").right, 1);
+}
+
+TEST(Chain, AnotherNameIsNoLookUp) {
+  const Score s = score(small_chain(),
+                        "Step 1: amy = 3.\nStep 2: bob = 3.\nStep 3: cat = bob + bob = 3 + 3 = 6.");
+  EXPECT_EQ(s.steps.right, 1);
 }
 
 TEST(Chain, AStepCountsOnce) {
@@ -216,9 +265,9 @@ TEST(Task, AChainsOwnSolutionScoresEverything) {
       const auto text = [&](const char* key) { return steps[steps[i][key].get<std::size_t>()]; };
       reply += "Step " + std::to_string(i + 1) + ": " + steps[i]["name"].get<std::string>() + " = ";
       if (steps[i].contains("op")) {
-        reply += text("a")["name"].get<std::string>() + " + " +
-                 text("b")["name"].get<std::string>() + " = " + text("a")["value"].dump() + " + " +
-                 text("b")["value"].dump() + " = ";
+        const std::string op = " " + steps[i]["op"].get<std::string>() + " ";
+        reply += text("a")["name"].get<std::string>() + op + text("b")["name"].get<std::string>() +
+                 " = " + text("a")["value"].dump() + op + text("b")["value"].dump() + " = ";
       }
       reply += steps[i]["value"].dump() + ".\n";
     }
@@ -226,6 +275,7 @@ TEST(Task, AChainsOwnSolutionScoresEverything) {
     EXPECT_TRUE(s.right);
     EXPECT_EQ(s.steps.right, 60);
     EXPECT_EQ(s.steps.of, 60);
+    EXPECT_EQ(part(s, "arithmetic").right, 30);
   }
 }
 

@@ -59,6 +59,7 @@ inline Sample make_sample(const Made& m) {
                       {"agreeability", m.agreeability},
                       {"seconds", 5.0}};
   for (const auto& [name, value] : run.items()) s[name] = value;
+  s["settings"] = Sample::object();
   return s;
 }
 
