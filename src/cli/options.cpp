@@ -308,8 +308,10 @@ void add_policy_flags(CLI::App& app, RunOptions& o) {
 
 void add_thinking_flags(CLI::App& app, RunOptions& o) {
   const std::string group = "Memory";
-  app.add_option("--select", o.settings.select,
-                 "Policy zoomr: what comes back: paper (votes of all heads) or none (no votes)")
+  app.add_option(
+         "--select", o.settings.select,
+         "Policy zoomr: what comes back: paper (votes of all heads), retrieval (what the heads "
+         "that look things up attend to) or none (no votes)")
       ->group(group);
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);
   app.add_option("--consensus", o.settings.consensus, "Lines or thoughts that a vote brings back")

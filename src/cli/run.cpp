@@ -88,7 +88,9 @@ std::string system_text(const RunCommand& command) {
   return with_summary_request(text, command.run);
 }
 
-// With a template the schema's grammar is the template's: it lets the model think first.
+// A thinking model's schema becomes its template's grammar, which lets it think first (and set the
+// answer in a code block, as llama.cpp's server does); without thinking the reply is the JSON
+// alone.
 Prompt make_prompt(RunCommand& command, const Model& model) {
   const std::string text = user_text(command);
   const std::string system = system_text(command);
@@ -112,7 +114,7 @@ Prompt make_prompt(RunCommand& command, const Model& model) {
   }
   options.json_schema = command.json_schema;
   const ChatTemplate::Rendered rendered = chat.apply(messages, options);
-  if (!rendered.grammar.empty()) {
+  if (!rendered.grammar.empty() && !rendered.think_begin.empty()) {
     command.run.sampling.grammar = rendered.grammar;
     command.run.sampling.grammar_prefill = rendered.generation_prompt;
   }

@@ -4,7 +4,10 @@
 //             of every layer votes for its top k by q . mean key (as cached, after RoPE) of the
 //             summaries; the c most voted thoughts are resident until the next vote. Without
 //             summaries every line is its own index
-//   Settings  window, sink, vote_k, consensus, select, summaries
+//             --select retrieval: a few heads know which line is needed (retrieval heads,
+//             arXiv 2404.15574). At every token the attention that they would give each line, were
+//             all resident, ranks the lines; what was needed a moment ago fades slowly
+//   Settings  window, sink, vote_k, consensus, select, heads, summaries
 //   Unit      line
 //   Lost      nothing
 //
