@@ -99,6 +99,13 @@ class Json(Case):
         self.assertEqual(plain["text_hash"], off["text_hash"])
         self.assertGreater(changed["zoom_outs"], 0)
 
+    def test_retrieval_keeps_its_budget_and_loses_nothing(self):
+        record = self.run_json("-p", "Count from one to sixty, one number a line.", "-n", "220", "--temp", "0", "--no-loop-guard",
+                               "--select", "retrieval", "--budget", "+96")
+        self.assertLessEqual(record["peak_resident_tokens"], record["budget"])
+        self.assertGreater(record["zoom_outs"], 0)
+        self.assertEqual(record["votes"], 0)
+
     def test_a_schema_is_followed(self):
         schema = '{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"],"additionalProperties":false}'
         record = self.run_json("-p", "Give an age.", "-n", "60", "--temp", "0", "--json-schema", schema)
