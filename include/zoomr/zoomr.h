@@ -49,6 +49,7 @@ class Model {
 struct Budget {
   Pos tokens = 1024;
   bool beyond_prompt = true;
+  bool operator==(const Budget&) const = default;
 };
 
 struct RunOptions {

@@ -80,7 +80,9 @@ std::vector<PolicySpec> parse_policies(std::string_view list, const RunOptions& 
         throw Error(ErrorCode::bad_input,
                     "a policy's setting is key=value, not '" + parts[i] + "'");
       }
-      set(spec.options, parts[i].substr(0, equals), parts[i].substr(equals + 1));
+      const std::string key = parts[i].substr(0, equals);
+      set(spec.options, key, parts[i].substr(equals + 1));
+      spec.has_budget |= key == "budget";
     }
     spec.options.settings.summaries = spec.options.summaries != "none";
     (void)make_policy(spec.options.policy, spec.options.settings);  // its errors come first

@@ -11,8 +11,9 @@
 namespace zoomr {
 
 struct PolicySpec {
-  std::string typed;   // as the user wrote it: the row's name
-  RunOptions options;  // the defaults given, with this policy and its settings
+  std::string typed;        // as the user wrote it: the row's name
+  RunOptions options;       // the defaults given, with this policy and its settings
+  bool has_budget = false;  // one of its settings is a budget
 };
 
 // "1024" or "+128" (beyond the prompt). Throws Error(bad_input).

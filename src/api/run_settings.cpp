@@ -75,10 +75,8 @@ Json run_settings(const RunOptions& o) {
                    {"predict", o.n_predict},
                    {"ctx-size", o.n_ctx},
                    {"allow-extrapolation", o.allow_extrapolation}};
-  const Json context = context_settings(o.context);
-  const Json sampling = sampling_settings(o.sampling);
-  for (const auto& [name, value] : context.items()) settings[name] = value;
-  for (const auto& [name, value] : sampling.items()) settings[name] = value;
+  settings.update(context_settings(o.context));
+  settings.update(sampling_settings(o.sampling));
   return settings;
 }
 

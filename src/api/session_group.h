@@ -36,6 +36,8 @@ class SessionGroup {
   bool step();
   void interrupt() { kv_->interrupt(); }  // from any thread or signal handler
 
+  // As they hold: with the heads that the probe found.
+  [[nodiscard]] const RunOptions& options() const { return options_; }
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
   [[nodiscard]] const Session& session(std::size_t i) const { return *sessions_[i]; }
   // KV bytes and cells are the member's part of the context.

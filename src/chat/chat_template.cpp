@@ -102,11 +102,15 @@ Prompt as_prompt(const ChatTemplate::Rendered& rendered) {
           .starts_thinking = rendered.starts_thinking};
 }
 
-Prompt chat_prompt(const Model& model, const std::string& message, const std::string& system) {
+std::vector<ChatTemplate::Message> first_turn(const std::string& system, const std::string& user) {
   std::vector<ChatTemplate::Message> messages;
   if (!system.empty()) messages.push_back({"system", system});
-  messages.push_back({"user", message});
-  return as_prompt(ChatTemplate(model.impl().get(), "").apply(messages, {}));
+  messages.push_back({"user", user});
+  return messages;
+}
+
+Prompt chat_prompt(const Model& model, const std::string& message, const std::string& system) {
+  return as_prompt(ChatTemplate(model.impl().get(), "").apply(first_turn(system, message), {}));
 }
 
 std::string json_schema_to_grammar(const std::string& schema) {

@@ -63,6 +63,10 @@ class ChatTemplate {
   std::unique_ptr<Impl> impl_;
 };
 
+// The messages of a conversation's first turn; a system text that is empty is none.
+[[nodiscard]] std::vector<ChatTemplate::Message> first_turn(const std::string& system,
+                                                            const std::string& user);
+
 // What a run takes.
 [[nodiscard]] Prompt as_prompt(const ChatTemplate::Rendered& rendered);
 

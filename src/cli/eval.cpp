@@ -93,8 +93,7 @@ nlohmann::ordered_json settings_of(const EvalCommand& command, const Model& mode
                                      {"zoomr", std::string(version())},
                                      {"llama", std::string(llama_version())},
                                      {"parallel", command.n_parallel}};
-  const auto run = run_settings(command.run);
-  for (const auto& [name, value] : run.items()) settings[name] = value;
+  settings.update(run_settings(command.run));
   settings.erase("policy");
   auto loras = nlohmann::ordered_json::array();
   for (const LoraOptions& lora : command.model.loras) loras.push_back({lora.path, lora.scale});
@@ -185,18 +184,14 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
   }
   const int n_taught = command.run.n_predict;
   if (command.run.sampling.seed == kRandomSeed) command.run.sampling.seed = std::random_device{}();
-  const nlohmann::ordered_json typed = run_settings(command.run);
   if (n_taught < 0) command.run.n_predict = kAnswerTokens;
   const std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
   const Tasks tasks = load_tasks(command);
   const Model model(command.model);
   const ChatTemplate chat(model.impl().get(), "");
   const PromptOf prompt_of = [&chat](const Problem& problem, const RunOptions& options) {
-    std::vector<ChatTemplate::Message> messages;
     const std::string system = with_summary_request(problem.system, options);
-    if (!system.empty()) messages.push_back({"system", system});
-    messages.push_back({"user", problem.prompt});
-    return as_prompt(chat.apply(messages, {}));
+    return as_prompt(chat.apply(first_turn(system, problem.prompt), {}));
   };
   if (!command.record.empty()) {
     if (tasks.problems.empty()) throw Error(ErrorCode::bad_input, "--record needs a problem");
@@ -208,7 +203,7 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
   if (!command.traces.empty()) std::filesystem::create_directories(command.traces);
 
   nlohmann::ordered_json settings = settings_of(command, model);
-  settings["predict"] = typed["predict"];  // -1 is another length for texts than for answers
+  settings["predict"] = n_taught;  // -1 is another length for texts than for answers
   SampleFile samples(command.samples_out, command.resume, settings);
   evaluate(
       model, tasks.problems, cells,

@@ -100,9 +100,6 @@ Prompt make_prompt(RunCommand& command, const Model& model) {
     override_text = read_file(command.chat_template_file, "the template");
   }
   const ChatTemplate chat(model.impl().get(), override_text);
-  std::vector<ChatTemplate::Message> messages;
-  if (!system.empty()) messages.push_back({"system", system});
-  messages.push_back({"user", text});
   ChatTemplate::Options options;
   options.reasoning_format = command.reasoning_format;
   for (const std::string& pair : command.template_kwargs) {
@@ -113,7 +110,7 @@ Prompt make_prompt(RunCommand& command, const Model& model) {
     options.kwargs[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   options.json_schema = command.json_schema;
-  const ChatTemplate::Rendered rendered = chat.apply(messages, options);
+  const ChatTemplate::Rendered rendered = chat.apply(first_turn(system, text), options);
   if (!rendered.grammar.empty() && !rendered.think_begin.empty()) {
     command.run.sampling.grammar = rendered.grammar;
     command.run.sampling.grammar_prefill = rendered.generation_prompt;

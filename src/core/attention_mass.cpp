@@ -8,6 +8,14 @@
 
 namespace zoomr {
 
+void softmax(std::vector<float>& values) {
+  if (values.empty()) return;
+  const float peak = *std::max_element(values.begin(), values.end());
+  float sum = 0;
+  for (float& v : values) sum += v = std::exp(v - peak);
+  for (float& v : values) v /= sum;
+}
+
 void KeyLog::append(Pos pos, const HeadLayout& layout, std::span<const float> keys) {
   check(pos == size_, "keys are logged position by position");
   if (size_ == 0) layout_ = layout;
@@ -24,17 +32,13 @@ std::vector<float> head_weights(const KeyLog& log, const SpanSet& visible,
   const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(head.head.layer)];
   std::vector<float> weights;
   weights.reserve(static_cast<std::size_t>(visible.size()));
-  float peak = -INFINITY;
   for (const Span span : visible.spans()) {
     for (Pos pos = span.begin; pos < span.end; ++pos) {
       weights.push_back(attention_logit(
           dot(queries.data() + head.offset, log.row(pos) + key->offset, head.d), shape));
-      peak = std::max(peak, weights.back());
     }
   }
-  float sum = 0;
-  for (float& w : weights) sum += w = std::exp(w - peak);
-  for (float& w : weights) w /= sum;
+  softmax(weights);
   return weights;
 }
 

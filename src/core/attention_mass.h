@@ -23,6 +23,9 @@ namespace zoomr {
   return shape.softcap > 0 ? shape.softcap * std::tanh(scaled / shape.softcap) : scaled;
 }
 
+// In place; of no values nothing.
+void softmax(std::vector<float>& values);
+
 // Every key of a sequence, by position.
 class KeyLog {
  public:

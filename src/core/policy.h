@@ -62,6 +62,9 @@ struct Needs {
   HeadSelection lines;     // how much these heads need each line: Evidence::line_need
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
+
+  // Does it follow every token, so that all keys are kept as they are?
+  [[nodiscard]] bool every_token() const { return mass.any() || lines.any() || recent > 0; }
 };
 
 class Policy {

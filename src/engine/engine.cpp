@@ -33,6 +33,15 @@ std::string in_words(DecodeStatus status) {
   return "?";
 }
 
+void add_rows(std::vector<BatchToken>& batch, const Session& session, Span span) {
+  for (Pos pos = span.begin; pos < span.end; ++pos) {
+    batch.push_back({.token = session.timeline().tokens()[static_cast<std::size_t>(pos)],
+                     .pos = pos,
+                     .seq = session.options().seq,
+                     .logits = false});
+  }
+}
+
 }  // namespace
 
 void Engine::step(std::span<Session* const> sessions) {
@@ -80,14 +89,9 @@ void Engine::foresee(Session& session) {
   if (span.empty()) return;  // the last batch had no room for all of them
   std::vector<BatchToken> batch;
   Capture capture{.keys = {.all = true}, .queries = {.all = true}};
-  for (Pos pos = span.begin; pos < span.end; ++pos) {
-    capture.key_rows.push_back(static_cast<int>(batch.size()));
-    batch.push_back({.token = session.timeline().tokens()[static_cast<std::size_t>(pos)],
-                     .pos = pos,
-                     .seq = session.options().seq,
-                     .logits = false});
-  }
-  capture.query_rows.push_back(static_cast<int>(batch.size()) - 1);
+  add_rows(batch, session, span);
+  for (int row = 0; row < span.size(); ++row) capture.key_rows.push_back(row);
+  capture.query_rows.push_back(span.size() - 1);
   const DecodeStatus status = unhidden_->decode(batch, capture);
   if (status != DecodeStatus::ok) {
     return session.fail("the context that holds everything: " + in_words(status));
@@ -107,12 +111,7 @@ Engine::Step Engine::gather(std::span<Session* const> sessions) const {
     if (slice.span.empty()) continue;
     slice.needs = session->needs(slice.span);
     const int first_row = static_cast<int>(step.batch.size());
-    for (Pos pos = slice.span.begin; pos < slice.span.end; ++pos) {
-      step.batch.push_back({.token = session->timeline().tokens()[static_cast<std::size_t>(pos)],
-                            .pos = pos,
-                            .seq = session->options().seq,
-                            .logits = false});
-    }
+    add_rows(step.batch, *session, slice.span);
     const int last_row = static_cast<int>(step.batch.size()) - 1;
     if (session->wants_logits(slice.span)) {
       step.batch.back().logits = true;

@@ -125,14 +125,12 @@ int Session::next_batch() const {
 
 Needs Session::needs(Span batch) const {
   Needs needs = policy_->needs(view());
-  const bool follows_every_token = needs.mass.any() || needs.recent > 0 || needs.lines.any();
-  if (follows_every_token) {
-    if (needs.mass.any() || needs.recent > 0) needs.keys.all = true;
-    merge(needs.queries, needs.recent > 0 ? HeadSelection{.all = true} : needs.mass);
-    merge(needs.queries, needs.lines);
-  }
+  if (needs.mass.any() || needs.recent > 0) needs.keys.all = true;
+  if (needs.recent > 0) needs.queries.all = true;
+  merge(needs.queries, needs.mass);
+  merge(needs.queries, needs.lines);
   // A vote waits until the newest token's queries can be had.
-  if (batch.end != timeline_.size() && !follows_every_token) {
+  if (batch.end != timeline_.size() && !needs.every_token()) {
     needs.queries = {};
     needs.vote.reset();
   }
@@ -154,7 +152,7 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
     if (options_.probe != nullptr) options_.probe->on_keys(pos, seen.key_layout, keys);
-    if (needs.mass.any() || needs.recent > 0 || needs.lines.any())
+    if (needs.every_token())
       evidence_.keys.append(pos, seen.key_layout, keys);
     else
       index_.add_key(pos, seen.key_layout, keys);

@@ -25,11 +25,7 @@ struct Job {
 };
 
 Sample identity(const Job& job, const Cell& cell) {
-  return {{"task", job.problem->task},
-          {"problem", job.problem->id},
-          {"sample", job.sample},
-          {"policy", cell.policy},
-          {"budget_asked", cell.budget_asked}};
+  return identity(job.problem->task, job.problem->id, job.sample, cell);
 }
 
 nlohmann::ordered_json as_json(const Count& count) {
@@ -50,8 +46,7 @@ Sample make_sample(const Job& job, const Cell& cell, const std::string& prompt,
   Sample sample = identity(job, cell);
   sample["prompt"] = prompt;
   add_score(sample, *job.problem, result.text);
-  const auto record = nlohmann::ordered_json::parse(result.to_json());
-  for (const auto& [name, value] : record.items()) sample[name] = value;
+  sample.update(Sample::parse(result.to_json()));
   sample["seconds"] = seconds;
   sample["residency"] = log.to_json();
   return sample;
@@ -103,7 +98,8 @@ class Evaluation {
     std::vector<std::string> prompts;
     for (const auto& member : members) prompts.push_back(member.prompt.text);
     SessionGroup group(model_.impl(), cell.options, std::move(members));
-    cell.options.self_test = false;  // proven once
+    cell.options.self_test = false;  // proven once, as its heads are found once
+    cell.options.settings.heads = group.options().settings.heads;
     const double seconds = think(group, progress) / static_cast<double>(jobs.size());
     std::vector<Sample> made;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -145,12 +141,27 @@ class Evaluation {
 
 }  // namespace
 
+Sample identity(const std::string& task, const std::string& problem, int sample, const Cell& cell) {
+  return {{"task", task},
+          {"problem", problem},
+          {"sample", sample},
+          {"policy", cell.policy},
+          {"budget_asked", cell.budget_asked}};
+}
+
+RunOptions with_full_kv(RunOptions options) {
+  options.policy = "full";
+  options.settings = {};
+  options.summaries = "none";
+  return options;
+}
+
 std::vector<Cell> make_cells(const std::string& policies, const std::vector<std::string>& budgets,
                              const RunOptions& defaults) {
   std::vector<Cell> cells;
   for (const PolicySpec& spec : parse_policies(policies, defaults)) {
     const auto policy = make_policy(spec.options.policy, spec.options.settings);
-    if (!policy->bounded() || spec.typed.find(":budget=") != std::string::npos) {
+    if (!policy->bounded() || spec.has_budget) {
       cells.push_back({spec.typed, "", spec.options});
       // Of no use to it; a text compares it beside the first of these.
       if (!policy->bounded()) cells.back().options.budget = parse_budget(budgets.front());

@@ -25,6 +25,13 @@ struct Cell {
                                            const std::vector<std::string>& budgets,
                                            const RunOptions& defaults);
 
+// What tells a sample from all others; see key_of().
+[[nodiscard]] Sample identity(const std::string& task, const std::string& problem, int sample,
+                              const Cell& cell);
+
+// The same run with everything in memory.
+[[nodiscard]] RunOptions with_full_kv(RunOptions options);
+
 struct EvaluationOptions {
   int n_samples = 1;   // replies to each problem, with the seeds seed, seed + 1, ...
   int n_parallel = 1;  // problems that think side by side

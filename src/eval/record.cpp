@@ -132,12 +132,9 @@ void record(const Model& model, const Problem& problem, const Prompt& prompt,
   Recorder recorder(path, heads, HeadSelection{.all = true, .chosen = {}});
   if (!recorder.ok()) throw Error(ErrorCode::bad_input, "cannot write into the folder " + folder);
   Pieces pieces;
-  RunOptions full = options;
-  full.policy = "full";
-  full.summaries = "none";
   std::vector<SessionGroup::Member> members(1);
   members[0] = {.prompt = prompt, .watchers = {&pieces}, .probe = &recorder};
-  SessionGroup group(model.impl(), full, std::move(members));
+  SessionGroup group(model.impl(), with_full_kv(options), std::move(members));
   const Session& session = group.session(0);
   bool checked = false;
   while (group.step()) {

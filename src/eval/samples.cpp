@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <initializer_list>
 #include <iterator>
-#include <sstream>
 
 #include "zoomr/error.h"
 

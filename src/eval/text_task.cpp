@@ -83,11 +83,7 @@ class Reader {
 };
 
 Sample identity(const TaughtText& text, const Cell& cell) {
-  return {{"task", "text"},
-          {"problem", text.name},
-          {"sample", 0},
-          {"policy", cell.policy},
-          {"budget_asked", cell.budget_asked}};
+  return identity("text", text.name, 0, cell);
 }
 
 // As RunResult::text_hash comes out when the whole text was read.
@@ -97,13 +93,12 @@ std::string taught_hash(const Model& model, const TaughtText& text) {
   return text_hash(whole);
 }
 
-RunOptions with_policy(const Cell& cell, const char* policy) {
-  RunOptions options = cell.options;
+// What the others are compared with: f16, and no policy's own settings.
+RunOptions reference(const Cell& cell, const char* policy) {
+  RunOptions options = with_full_kv(cell.options);
   options.policy = policy;
-  options.settings = PolicySettings{};
   options.context.type_k = "f16";
   options.context.type_v = "f16";
-  options.summaries = "none";
   return options;
 }
 
@@ -111,8 +106,8 @@ class SideBySide {
  public:
   SideBySide(const Model& model, const TaughtText& text, const std::vector<Cell>& cells)
       : text_(text),
-        full_(model, with_policy(cells.front(), "full"), text),
-        window_(model, with_policy(cells.front(), "streaming-llm"), text),
+        full_(model, reference(cells.front(), "full"), text),
+        window_(model, reference(cells.front(), "streaming-llm"), text),
         of_cell_(cells.size()) {
     for (const Cell& cell : cells) {
       readers_.push_back(std::make_unique<Reader>(model, cell.options, text));
@@ -138,11 +133,9 @@ class SideBySide {
   }
 
   [[nodiscard]] Sample sample(std::size_t r, Sample sample) const {
-    const Sample agreement = summarise(of_cell_[r], of_window_);
-    for (const auto& [name, value] : agreement.items()) sample[name] = value;
-    auto record = nlohmann::ordered_json::parse(readers_[r]->result().to_json());
-    record.erase("text");  // it is the same for all
-    for (const auto& [name, value] : record.items()) sample[name] = value;
+    sample.update(summarise(of_cell_[r], of_window_));
+    sample.update(Sample::parse(readers_[r]->result().to_json()));
+    sample.erase("text");  // it is the same for all
     return sample;
   }
 
@@ -176,9 +169,7 @@ TaughtText text_of_file(const Model& model, const std::string& path, int n_token
 
 TaughtText own_answer(const Model& model, const Prompt& prompt, const RunOptions& options,
                       int n_tokens) {
-  RunOptions full = options;
-  full.policy = "full";
-  full.summaries = "none";
+  RunOptions full = with_full_kv(options);
   full.n_predict = n_tokens;
   full.loop_guard = false;
   std::vector<SessionGroup::Member> members(1);
@@ -214,9 +205,7 @@ void evaluate_text(const Model& model, const TaughtText& text, const std::vector
                   "the samples were made with another text " + text.name + ": name another file");
     }
     auto same = std::find_if(by_budget.begin(), by_budget.end(), [&](const auto& together) {
-      const Budget& budget = together.front().options.budget;
-      return budget.tokens == cell.options.budget.tokens &&
-             budget.beyond_prompt == cell.options.budget.beyond_prompt;
+      return together.front().options.budget == cell.options.budget;
     });
     if (same == by_budget.end()) same = by_budget.insert(by_budget.end(), std::vector<Cell>{});
     same->push_back(cell);

@@ -58,7 +58,7 @@ inline Sample make_sample(const Made& m) {
                       {"votes", m.votes},
                       {"agreeability", m.agreeability},
                       {"seconds", 5.0}};
-  for (const auto& [name, value] : run.items()) s[name] = value;
+  s.update(run);
   s["settings"] = Sample::object();
   return s;
 }

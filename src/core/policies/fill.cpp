@@ -1,8 +1,18 @@
 #include "core/policies/fill.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace zoomr {
+
+SpanSet pinned_tokens(const View& view) {
+  SpanSet pinned;
+  for (const Segment& segment : view.timeline.segments()) {
+    if (segment.pinned)
+      pinned.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
+  }
+  return pinned;
+}
 
 Span newest_line(const View& view) {
   const Pos newest = view.decoded - 1;
@@ -16,12 +26,7 @@ bool is_movable(const View& view, const Line& line) {
   return line.span.end <= view.decoded && !view.timeline.segment_of(line).pinned;
 }
 
-Filler::Filler(const View& view) : view_(view) {
-  for (const Segment& segment : view.timeline.segments()) {
-    if (segment.pinned) {
-      resident_.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
-    }
-  }
+Filler::Filler(const View& view) : view_(view), resident_(pinned_tokens(view)) {
   if (view.decoded > 0) resident_.insert(newest_line(view));
 }
 
@@ -41,6 +46,20 @@ void Filler::add_lines_backwards(Span span) {
   for (std::size_t i = lines.size(); i > 0 && lines[i - 1].span.end > span.begin; --i) {
     if (lines[i - 1].span.begin >= span.end || lines[i - 1].span.end > view_.decoded) continue;
     if (!try_add(lines[i - 1].span)) return;
+  }
+}
+
+void Filler::add_lines_by(std::span<const float> rank, float least) {
+  const auto lines = view_.timeline.lines();
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < std::min(rank.size(), lines.size()); ++i) {
+    if (rank[i] >= least && is_movable(view_, lines[i])) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&rank](std::size_t a, std::size_t b) { return rank[a] > rank[b]; });
+  for (const std::size_t i : order) {
+    if (room_left() <= 0) return;
+    try_add(lines[i].span);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/policies/fill.h"
 #include "core/policies/policies.h"
 
 namespace zoomr {
@@ -25,11 +26,8 @@ class H2o final : public Policy {
   [[nodiscard]] Plan plan(const View& view) const override {
     const SpanSet& now = view.residency.resident;
     if (now.size() <= view.room) return {now, {}};
-    SpanSet keep{{0, std::min(sink_, view.decoded)}};
-    for (const Segment& segment : view.timeline.segments()) {
-      if (segment.pinned)
-        keep.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
-    }
+    SpanSet keep = pinned_tokens(view);
+    keep.insert({0, std::min(sink_, view.decoded)});
     // Half of the room for the most recent tokens, half for the heaviest of the others.
     const Pos room = std::max<Pos>(1, view.room - keep.size());
     keep.insert({std::max(0, view.decoded - std::max<Pos>(1, room / 2)), view.decoded});

@@ -9,8 +9,6 @@
 // A line's rank is the largest share of attention that one head gives it: what one head looks up
 // would drown in a sum over many that look nowhere.
 #include <algorithm>
-#include <numeric>
-#include <vector>
 
 #include "core/policies/fill.h"
 #include "core/policies/policies.h"
@@ -31,16 +29,7 @@ class Oracle final : public Policy {
     Filler filler(view);
     filler.add_lines_backwards({std::max(0, view.decoded - window_), view.decoded});
     filler.add_lines_backwards({0, sink_});
-    const auto lines = view.timeline.lines();
-    const std::vector<float>& mass = view.evidence.foresight;
-    std::vector<std::size_t> order(std::min(lines.size(), mass.size()));
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&mass](std::size_t a, std::size_t b) { return mass[a] > mass[b]; });
-    for (const std::size_t i : order) {
-      if (filler.room_left() <= 0) break;
-      if (is_movable(view, lines[i])) filler.try_add(lines[i].span);
-    }
+    filler.add_lines_by(view.evidence.foresight, 0);
     return std::move(filler).rest_stored();
   }
 

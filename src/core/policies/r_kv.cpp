@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/dot.h"
+#include "core/policies/fill.h"
 #include "core/policies/policies.h"
 
 namespace zoomr {
@@ -28,13 +29,6 @@ constexpr int kNeighbours = 7;        // width of the largest-of-neighbours filt
 constexpr float kAlike = 0.5F;        // cosine above which two keys say the same
 constexpr float kImportance = 0.1F;   // the paper's lambda
 constexpr Pos kMostBuffer = 128;      // tokens
-
-void softmax(std::vector<float>& values) {
-  const float peak = *std::max_element(values.begin(), values.end());
-  float sum = 0;
-  for (float& v : values) sum += v = std::exp(v - peak);
-  for (float& v : values) v /= sum;
-}
 
 // [n] the largest of each value's neighbourhood.
 std::vector<float> largest_nearby(const std::vector<float>& values) {
@@ -56,11 +50,7 @@ class RKv final : public Policy {
   [[nodiscard]] Plan plan(const View& view) const override {
     const SpanSet& now = view.residency.resident;
     if (now.size() <= view.room) return {now, {}};
-    SpanSet pinned;
-    for (const Segment& segment : view.timeline.segments()) {
-      if (segment.pinned)
-        pinned.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
-    }
+    const SpanSet pinned = pinned_tokens(view);
     // Most are candidates; the newest ones always stay.
     std::vector<Pos> held;
     for (const Span span : now.minus(pinned).spans()) {

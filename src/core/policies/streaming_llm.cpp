@@ -6,6 +6,7 @@
 //   Lost      everything that slides out of the window, for good
 #include <algorithm>
 
+#include "core/policies/fill.h"
 #include "core/policies/policies.h"
 
 namespace zoomr {
@@ -19,11 +20,8 @@ class StreamingLlm final : public Policy {
   [[nodiscard]] Needs needs(const View& /*view*/) const override { return {}; }
 
   [[nodiscard]] Plan plan(const View& view) const override {
-    SpanSet resident{{0, std::min(sink_, view.decoded)}};
-    for (const Segment& segment : view.timeline.segments()) {
-      if (segment.pinned)
-        resident.insert({segment.span.begin, std::min(segment.span.end, view.decoded)});
-    }
+    SpanSet resident = pinned_tokens(view);
+    resident.insert({0, std::min(sink_, view.decoded)});
     // From the newest token backwards, over what is kept anyway, until the room is used.
     Pos begin = view.decoded;
     Pos room = std::max<Pos>(1, view.room - resident.size());

@@ -13,9 +13,8 @@
 //
 // A thought that does not fit whole comes back in part: its last lines. Summaries stay beside the
 // details up to a quarter of the room; beyond that the oldest go to the store too, their index
-// keys stay. Room that is left keeps lines that are resident anyway,
-// the most recent first. --select none never votes: the
-// control that tells what looking costs.
+// keys stay. Room that is left keeps lines that are resident anyway, the most recent first.
+// --select none never votes: the control that tells what looking costs.
 #include <algorithm>
 #include <vector>
 
@@ -62,7 +61,7 @@ class Zoomr final : public Policy {
     filler.add_lines_backwards({std::max(0, view.decoded - settings_.window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
     if (settings_.summaries) add_summaries(view, filler);
-    add_needed_lines(view, filler);
+    filler.add_lines_by(view.evidence.line_need, kLeastNeed);
     if (view.evidence.vote) {
       const VoteResult& vote = *view.evidence.vote;
       for (int i = 0; i < vote.consensus; ++i) {
@@ -75,19 +74,6 @@ class Zoomr final : public Policy {
   }
 
  private:
-  // The most needed first. What was needed a moment ago stays beside what is needed now.
-  static void add_needed_lines(const View& view, Filler& filler) {
-    const std::vector<float>& need = view.evidence.line_need;
-    const auto lines = view.timeline.lines();
-    std::vector<std::size_t> order;
-    for (std::size_t i = 0; i < std::min(need.size(), lines.size()); ++i) {
-      if (need[i] >= kLeastNeed && is_movable(view, lines[i])) order.push_back(i);
-    }
-    std::stable_sort(order.begin(), order.end(),
-                     [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
-    for (const std::size_t i : order) filler.try_add(lines[i].span);
-  }
-
   // Thoughts by their summaries; what has none by its lines. All that ends before the window.
   [[nodiscard]] std::vector<Candidate> candidates(const View& view) const {
     std::vector<Candidate> result;
