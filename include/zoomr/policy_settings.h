@@ -19,8 +19,10 @@ struct PolicySettings {
   int vote_k = 2;                // votes of each query head
   int consensus = 2;             // thoughts or lines brought back by a vote
   std::string select = "paper";  // who votes, with what: see DESIGN.md
-  // select retrieval: who says which lines are needed. Empty: a probe at load finds them.
+  // select retrieval: who says which lines are needed now. Empty: a probe at load finds them.
   std::vector<RetrievalHead> heads;
+  // select retrieval: who says, at a name, which lines are needed soon.
+  std::vector<RetrievalHead> name_heads;
   bool summaries = false;  // thoughts have summaries: they are the index; else lines are
 };
 
