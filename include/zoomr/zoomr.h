@@ -102,9 +102,13 @@ struct RunResult {
   std::size_t peak_kv_bytes = 0;  // allocated
   Pos stored_tokens = 0;          // in the store at the end
   std::size_t stored_bytes = 0;
-  int zoom_ins = 0;   // lines
-  int zoom_outs = 0;  // lines
-  int second_looks = 0;
+  int zoom_ins = 0;      // lines
+  int zoom_outs = 0;     // lines
+  int second_looks = 0;  // tokens that were decoded again
+  // Missed mass: the share of the retrieval heads' attention that fell on lines that were not
+  // resident, over the generated tokens. -1: not measured (policy zoomr --select retrieval does).
+  double missed_mass = -1;      // mean
+  double missed_mass_p95 = -1;  // 95th percentile
   std::size_t bytes_moved = 0;
   double tokens_per_second = 0;
   double tokens_per_second_last_quarter = 0;

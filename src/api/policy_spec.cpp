@@ -28,6 +28,16 @@ int to_int(const std::string& key, const std::string& value) {
   return number;
 }
 
+float to_float(const std::string& key, const std::string& value) {
+  float number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size()) {
+    throw Error(ErrorCode::bad_input,
+                "policy setting " + key + " needs a number, not '" + value + "'");
+  }
+  return number;
+}
+
 void set(RunOptions& options, const std::string& key, const std::string& value) {
   if (key == "select")
     options.settings.select = value;
@@ -39,6 +49,16 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
     options.settings.vote_k = to_int(key, value);
   else if (key == "consensus")
     options.settings.consensus = to_int(key, value);
+  else if (key == "zoom-in")
+    options.settings.zoom_in = to_float(key, value);
+  else if (key == "zoom-in-name")
+    options.settings.zoom_in_name = to_float(key, value);
+  else if (key == "zoom-max")
+    options.settings.zoom_max = to_int(key, value);
+  else if (key == "second-look")
+    options.settings.second_look = to_float(key, value);
+  else if (key == "fade")
+    options.settings.fade = to_float(key, value);
   else if (key == "summaries")
     options.summaries = value;
   else if (key == "ctk")
@@ -50,7 +70,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
   else
     throw Error(ErrorCode::bad_input,
                 "unknown policy setting '" + key +
-                    "': select, window, sink, vote-k, consensus, summaries, ctk, ctv or budget");
+                    "': select, window, sink, vote-k, consensus, zoom-in, zoom-in-name, zoom-max, "
+                    "second-look, fade, summaries, ctk, ctv or budget");
 }
 
 }  // namespace

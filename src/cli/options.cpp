@@ -316,6 +316,22 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);
   app.add_option("--consensus", o.settings.consensus, "Lines or thoughts that a vote brings back")
       ->group(group);
+  app.add_option("--zoom-in", o.settings.zoom_in,
+                 "Select retrieval: share of the value heads' attention at which a line comes back")
+      ->group(group);
+  app.add_option("--zoom-in-name", o.settings.zoom_in_name,
+                 "Select retrieval: the same of the name heads, which ask some tokens ahead")
+      ->group(group);
+  app.add_option("--zoom-max", o.settings.zoom_max,
+                 "Select retrieval: most lines that come back at one token")
+      ->group(group);
+  app.add_option("--second-look", o.settings.second_look,
+                 "Select retrieval: share of attention on what comes back at which the token that "
+                 "asked is decoded again; above 1: never")
+      ->group(group);
+  app.add_option("--fade", o.settings.fade,
+                 "Select retrieval: what is left of a line's need after one token")
+      ->group(group);
   app.add_option("--window", o.settings.window, "Most recent tokens, always resident")
       ->group(group);
   app.add_option("--sink", o.settings.sink, "First tokens, always resident")->group(group);

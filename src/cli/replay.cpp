@@ -109,6 +109,7 @@ void print_json(const Replay& replay, const Outcome& outcome, std::ostream& out)
                      {"failed_edits", counts.failed_edits},
                      {"zoom_ins", counts.zoom_ins},
                      {"zoom_outs", counts.zoom_outs},
+                     {"second_looks", counts.second_looks},
                      {"bytes_moved", counts.bytes_moved},
                      {"votes", counts.votes},
                      {"complete", replay.complete()},

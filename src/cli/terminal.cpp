@@ -85,6 +85,10 @@ void LiveText::close_line(Span span) {
 
 void LiveText::mark(const EditEvent& edit) {
   if (!edit.ok || edit.kind == EditKind::compact) return;
+  if (edit.kind == EditKind::again) {
+    resident_ -= edit.span.size();
+    return;
+  }
   resident_ += edit.kind == EditKind::in ? edit.span.size() : -edit.span.size();
   zoom_ins_ += edit.kind == EditKind::in ? 1 : 0;
   zoom_outs_ += edit.kind == EditKind::out ? 1 : 0;

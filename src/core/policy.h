@@ -25,6 +25,14 @@ struct Boundary {
   bool thought = false;   // a thought closed
 };
 
+// How much chosen heads need each closed line, resident or not: the mean share of their attention
+// that it would get if nothing were hidden. [lines] each; empty unless needed.
+struct LineNeed {
+  std::vector<float> now;   // value heads at the newest token: what it reads
+  std::vector<float> soon;  // name heads at the newest token: what the next ones will read
+  std::vector<float> kept;  // the larger of both, or what is left of an earlier token's: it fades
+};
+
 // What the engine has seen so far.
 struct Evidence {
   std::optional<VoteResult> vote;  // the last vote; stays until the next one
@@ -34,10 +42,7 @@ struct Evidence {
   HeadLayout query_layout;
   std::deque<std::vector<float>> queries;  // of the newest tokens, the newest last, packed as
                                            // query_layout says
-  // [lines] how much the newest tokens needed each closed line, resident or not: the mean share of
-  // attention that the heads of Needs::lines gave it, or what is left of an earlier token's, which
-  // fades by a tenth a token. Empty unless needed.
-  std::vector<float> line_need;
+  LineNeed lines;
   // [lines] how much the token decoded next (before its decode) or just decoded (after it) attends
   // to each closed line when nothing is hidden: the largest share that one head gives it. Of
   // policies that foresee only.
@@ -59,7 +64,9 @@ struct Needs {
   HeadSelection keys;      // keys of the tokens decoded now, to be indexed
   HeadSelection queries;   // queries of the last token decoded now
   HeadSelection mass;      // attention mass of that token over the resident ones, of these heads
-  HeadSelection lines;     // how much these heads need each line: Evidence::line_need
+  HeadSelection lines;     // how much these value heads need each line now: Evidence::lines
+  HeadSelection names;     // and these name heads soon; asked for beside `lines` only
+  float fade = 0.9F;       // what is left of LineNeed::kept after one token
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
 

@@ -156,6 +156,14 @@ void Replay::on(const EditEvent& event) {
     case EditKind::compact:
       if (!resident.covers(event.span)) wrong(span + " is compacted but is not resident");
       break;
+    case EditKind::again:
+      if (event.span.end != decoded_ || !resident.covers(event.span)) {
+        wrong(span + " is looked at again but is not the newest");
+      }
+      resident.erase(event.span);
+      decoded_ = event.span.begin;
+      ++counts_.second_looks;
+      break;
   }
 }
 
@@ -177,6 +185,7 @@ void Replay::on(const FinalEvent& event) {
   expect(record, "stored_tokens", residency_.stored.size());
   expect(record, "zoom_ins", counts_.zoom_ins);
   expect(record, "zoom_outs", counts_.zoom_outs);
+  expect(record, "second_looks", counts_.second_looks);
   expect(record, "votes", counts_.votes);
   expect(record, "bytes_moved", static_cast<long long>(counts_.bytes_moved));
   complete_ = true;

@@ -22,6 +22,7 @@ class Replay {
     int failed_edits = 0;
     int zoom_ins = 0;
     int zoom_outs = 0;
+    int second_looks = 0;  // tokens that were decoded again
     int votes = 0;
     int n_prompt = 0;
     int n_generated = 0;

@@ -29,6 +29,9 @@ struct Residency {
 struct Plan {
   SpanSet resident;
   SpanSet stored;
+  // The second look: the newest tokens, from here on, were decoded without what comes back now, and
+  // are decoded again behind it. < 0: as they are.
+  Pos again_from = -1;
 };
 
 // Spans in the order they are applied: drops and outs make the room that ins need.

@@ -140,10 +140,11 @@ constexpr Names<SegmentKind, 4> kKinds{{{{SegmentKind::prompt, "prompt"},
                                          {SegmentKind::thought, "thought"},
                                          {SegmentKind::summary, "summary"},
                                          {SegmentKind::answer, "answer"}}}};
-constexpr Names<EditKind, 4> kEdits{{{{EditKind::drop, "drop"},
+constexpr Names<EditKind, 5> kEdits{{{{EditKind::drop, "drop"},
                                       {EditKind::out, "out"},
                                       {EditKind::in, "in"},
-                                      {EditKind::compact, "compact"}}}};
+                                      {EditKind::compact, "compact"},
+                                      {EditKind::again, "again"}}}};
 constexpr Names<Unit, 3> kUnits{
     {{{Unit::token, "token"}, {Unit::line, "line"}, {Unit::thought, "thought"}}}};
 
@@ -180,7 +181,9 @@ Json encode(const SegmentEvent& e) {
 }
 
 Json encode(const DecodeEvent& e) {
-  return {{"t", "decode"}, {"span", to_json(e.span)}, {"ms", rounded(e.ms)}};
+  Json json = {{"t", "decode"}, {"span", to_json(e.span)}, {"ms", rounded(e.ms)}};
+  if (e.missed >= 0) json["missed"] = rounded(e.missed);
+  return json;
 }
 
 Json encode(const VoteEvent& e) {
@@ -278,7 +281,11 @@ TraceEvent decode(const Json& j) {
   if (type == "token") return decode_token(j);
   if (type == "line") return LineEvent{span_member(j, "span")};
   if (type == "segment") return decode_segment(j);
-  if (type == "decode") return DecodeEvent{span_member(j, "span"), number_member(j, "ms")};
+  if (type == "decode") {
+    return DecodeEvent{.span = span_member(j, "span"),
+                       .ms = number_member(j, "ms"),
+                       .missed = j.contains("missed") ? number_member(j, "missed") : -1};
+  }
   if (type == "vote") return decode_vote(j);
   if (type == "edit") return decode_edit(j);
   if (type == "note") return NoteEvent{whole_member<Pos>(j, "at"), text_member(j, "text")};

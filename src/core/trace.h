@@ -50,11 +50,15 @@ struct SegmentEvent {  // a segment closed
 struct DecodeEvent {  // [span.begin, span.end) were decoded and are resident now
   Span span;
   double ms = 0;
+  // Share of the value heads' attention, at the newest of them, on lines that were not resident:
+  // the missed mass, 0..1. < 0: not measured.
+  double missed = -1;
 };
 struct VoteEvent {
   VoteResult result;
 };
-enum class EditKind : std::uint8_t { drop, out, in, compact };
+// again: resident -> not decoded; the next decode brings these newest tokens back.
+enum class EditKind : std::uint8_t { drop, out, in, compact, again };
 struct EditEvent {
   EditKind kind = EditKind::drop;
   Span span;

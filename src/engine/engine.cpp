@@ -47,8 +47,28 @@ void add_rows(std::vector<BatchToken>& batch, const Session& session, Span span)
 void Engine::step(std::span<Session* const> sessions) {
   for (Session* session : sessions) foresee(*session);
   const Step step = gather(sessions);  // needs, arm
-  if (step.batch.empty()) return;
+  if (step.batch.empty() || !decode(step)) return;
+  std::vector<Session*> again;
+  for (const Slice& slice : step.slices) {
+    if (follow_plan(*slice.session)) {
+      again.push_back(slice.session);
+    } else {
+      sample(slice);
+    }
+  }
+  const Step second = gather(again);
+  if (!second.batch.empty() && decode(second)) {
+    for (const Slice& slice : second.slices) {
+      follow_plan(*slice.session);
+      sample(slice);
+    }
+  }
+  compact(sessions);
+  store_.prepare();
+}
 
+// False when nothing was decoded: the sessions have ended then.
+bool Engine::decode(const Step& step) {
   const auto start = Clock::now();
   const DecodeStatus status = kv_.decode(step.batch, step.capture);
   const double decode_ms = microseconds_since(start) / 1000;
@@ -60,26 +80,33 @@ void Engine::step(std::span<Session* const> sessions) {
         slice.session->fail(in_words(status));
       }
     }
-    return;
+    return false;
   }
-
   for (const Slice& slice : step.slices) {
-    Session& session = *slice.session;
-    session.observe(slice.span, slice.needs, kv_.observation(), slice.rows, decode_ms);
-    follow_plan(session);
-    if (!session.running()) continue;
-    session.sample(slice.logits_row < 0 ? std::span<const float>{} : kv_.logits(slice.logits_row));
+    slice.session->observe(slice.span, slice.needs, kv_.observation(), slice.rows, decode_ms);
   }
-  compact(sessions);
-  store_.prepare();
+  return true;
 }
 
-void Engine::follow_plan(Session& session) {
-  const Edit edit = diff(session.residency(), session.plan(), session.timeline());
+void Engine::sample(const Slice& slice) {
+  if (!slice.session->running()) return;
+  slice.session->sample(slice.logits_row < 0 ? std::span<const float>{}
+                                             : kv_.logits(slice.logits_row));
+}
+
+bool Engine::follow_plan(Session& session) {
+  const Plan plan = session.plan();
+  const Edit edit = diff(session.residency(), plan, session.timeline());
   apply(edit, session);  // logs what was really applied
-  if (!session.running()) return;
+  if (!session.running()) return false;
   const std::string broken = session.broken_invariant();
   if (!broken.empty()) throw Error(ErrorCode::bug, "invariant broken: " + broken);
+  if (plan.again_from < 0 || !kv_.can_rewind()) return false;
+  if (!session.may_look_again(plan.again_from)) return false;
+  const Span span{plan.again_from, session.decoded()};
+  kv_.drop(session.options().seq, span);
+  session.applied({.kind = EditKind::again, .span = span});
+  return true;
 }
 
 void Engine::foresee(Session& session) {

@@ -2,6 +2,9 @@
 //
 //   needs -> arm -> decode -> observe -> plan -> diff -> apply -> log -> sample
 //
+// The second look: where a plan says that the newest tokens were decoded without what now comes
+// back, they are decoded again, once, before the next one is sampled.
+//
 // Where a policy foresees, a second context that holds everything decodes the tokens first, and
 // plan -> diff -> apply -> log come before the decode as well.
 //
@@ -48,7 +51,10 @@ class Engine {
   };
   [[nodiscard]] Step gather(std::span<Session* const> sessions) const;
   void foresee(Session& session);
-  void follow_plan(Session& session);
+  [[nodiscard]] bool decode(const Step& step);
+  void sample(const Slice& slice);
+  // True when its newest tokens are to be decoded again.
+  bool follow_plan(Session& session);
   void apply(const Edit& edit, Session& session);
   [[nodiscard]] EditEvent drop(Session& session, Span span);
   [[nodiscard]] EditEvent zoom_out(Session& session, Span span);

@@ -129,6 +129,7 @@ Needs Session::needs(Span batch) const {
   if (needs.recent > 0) needs.queries.all = true;
   merge(needs.queries, needs.mass);
   merge(needs.queries, needs.lines);
+  merge(needs.queries, needs.names);
   // A vote waits until the newest token's queries can be had.
   if (batch.end != timeline_.size() && !needs.every_token()) {
     needs.queries = {};
@@ -147,7 +148,17 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
   residency_.resident.insert(batch);
   stats_.count_decode(residency_.resident.size(), batch.size(), decode_ms / 1000,
                       batch.begin >= n_prompt_);
-  write(DecodeEvent{batch, decode_ms});
+  take_keys(batch, needs, seen, rows);
+  double missed = -1;
+  if (rows.has_query && needs.lines.any()) {
+    note_line_need(needs, seen.query_layout, seen.query_row(rows.query));
+    missed = batch.begin >= n_prompt_ ? count_missed() : -1;
+  }
+  write(DecodeEvent{.span = batch, .ms = decode_ms, .missed = missed});
+  if (rows.has_query) take_queries(needs, seen, rows);
+}
+
+void Session::take_keys(Span batch, const Needs& needs, const Observation& seen, const Rows& rows) {
   for (std::size_t i = 0; i < rows.n_keys; ++i) {
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
@@ -158,7 +169,9 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
       index_.add_key(pos, seen.key_layout, keys);
   }
   index_.close_lines(timeline_);
-  if (!rows.has_query) return;
+}
+
+void Session::take_queries(const Needs& needs, const Observation& seen, const Rows& rows) {
   const auto queries = seen.query_row(rows.query);
   if (options_.probe != nullptr)
     options_.probe->on_queries(decoded_ - 1, seen.query_layout, queries);
@@ -166,7 +179,6 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     add_attention_mass(evidence_.keys, residency_.resident, seen.query_layout, queries, needs.mass,
                        evidence_.mass);
   }
-  if (needs.lines.any()) note_line_need(needs.lines, seen.query_layout, queries);
   if (needs.recent > 0) {
     evidence_.query_layout = seen.query_layout;
     evidence_.queries.emplace_back(queries.begin(), queries.end());
@@ -181,15 +193,32 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
   }
 }
 
-void Session::note_line_need(const HeadSelection& heads, const HeadLayout& layout,
+void Session::note_line_need(const Needs& needs, const HeadLayout& layout,
                              std::span<const float> queries) {
-  constexpr float kFades = 0.9F;  // a token
-  const std::vector<float> now =
-      line_mass(evidence_.keys, timeline_.lines(), layout, queries, heads, LinePool::mean);
-  evidence_.line_need.resize(now.size(), 0);
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    evidence_.line_need[i] = std::max(kFades * evidence_.line_need[i], now[i]);
+  LineNeed& lines = evidence_.lines;
+  const auto mass_of = [&](const HeadSelection& heads) {
+    return line_mass(evidence_.keys, timeline_.lines(), layout, queries, heads, LinePool::mean);
+  };
+  lines.now = mass_of(needs.lines);
+  lines.soon = mass_of(needs.names);
+  lines.kept.resize(lines.now.size(), 0);
+  const bool again = decoded_ <= needs_noted_;  // a second look: no token has passed
+  needs_noted_ = decoded_;
+  for (std::size_t i = 0; i < lines.now.size(); ++i) {
+    const float left = again ? lines.kept[i] : needs.fade * lines.kept[i];
+    lines.kept[i] = std::max({left, lines.now[i], lines.soon[i]});
   }
+}
+
+// What the newest token would have read on lines that it did not see.
+double Session::count_missed() {
+  std::vector<float> missed = evidence_.lines.now;
+  const auto lines = timeline_.lines();
+  for (std::size_t i = 0; i < missed.size(); ++i) {
+    if (residency_.resident.covers(lines[i].span)) missed[i] = 0;
+  }
+  stats_.count_missed(missed);
+  return stats_.missed.back();
 }
 
 void Session::foresee(Span tokens, const Observation& seen) {
@@ -202,6 +231,11 @@ void Session::foresee(Span tokens, const Observation& seen) {
 }
 
 Plan Session::plan() const { return policy_->plan(view()); }
+
+bool Session::may_look_again(Pos from) const {
+  return from >= std::max(n_prompt_, looked_again_) && from < decoded_ &&
+         decoded_ == timeline_.size() && residency_.resident.covers({from - 1, decoded_});
+}
 
 void Session::applied(const EditEvent& edit) {
   if (edit.ok) {
@@ -217,6 +251,12 @@ void Session::applied(const EditEvent& edit) {
       case EditKind::in:
         residency_.stored.erase(edit.span);
         residency_.resident.insert(edit.span);
+        break;
+      case EditKind::again:
+        residency_.resident.erase(edit.span);
+        looked_again_ = decoded_;
+        decoded_ = edit.span.begin;
+        evidence_.keys.truncate(decoded_);
         break;
       case EditKind::compact:
         break;

@@ -78,6 +78,9 @@ class Session {
   void foresee(Span tokens, const Observation& seen);
   [[nodiscard]] Pos foreseen() const { return unhidden_keys_.size(); }
   [[nodiscard]] Plan plan() const;
+  // Can its newest tokens, from `from` on, be decoded again? Only generated ones behind which
+  // nothing is appended, once, when the position before them is resident.
+  [[nodiscard]] bool may_look_again(Pos from) const;
   // An edit that was really applied, or that failed and changed nothing.
   void applied(const EditEvent& edit);
   [[nodiscard]] std::string broken_invariant() const;
@@ -114,8 +117,10 @@ class Session {
   void take_sampled(std::span<const float> logits);
   void force_summary(const std::vector<Token>& delimiter);
   void log_boundaries();
-  void note_line_need(const HeadSelection& heads, const HeadLayout& layout,
-                      std::span<const float> queries);
+  void take_keys(Span batch, const Needs& needs, const Observation& seen, const Rows& rows);
+  void take_queries(const Needs& needs, const Observation& seen, const Rows& rows);
+  void note_line_need(const Needs& needs, const HeadLayout& layout, std::span<const float> queries);
+  [[nodiscard]] double count_missed();
   void finish(Finish reason);
 
   std::uint64_t id_;
@@ -137,7 +142,9 @@ class Session {
 
   Pos n_prompt_ = 0;
   Pos decoded_ = 0;
-  Boundary boundary_;  // of tokens appended since the last decode
+  Pos looked_again_ = 0;  // tokens before it are not decoded a third time
+  Pos needs_noted_ = 0;   // tokens whose needs of lines are in the evidence
+  Boundary boundary_;     // of tokens appended since the last decode
   std::deque<Token> forced_;
   std::size_t n_delimiter_left_ = 0;  // of forced_: tokens of a summary's delimiter
   std::chrono::steady_clock::time_point last_token_;

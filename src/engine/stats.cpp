@@ -22,6 +22,12 @@ void Stats::count(const EditEvent& edit) {
   }
   if (edit.kind == EditKind::in) ++zoom_ins;
   if (edit.kind == EditKind::out) ++zoom_outs;
+  if (edit.kind == EditKind::again) {
+    second_looks += edit.span.size();
+    if (!missed.empty()) missed.pop_back();  // the second look's count
+    for (std::size_t i = 0; i < last_missed_.size(); ++i) missed_of_line[i] -= last_missed_[i];
+    last_missed_.clear();
+  }
   bytes_moved += edit.bytes;
   move_us += edit.us;
 }
@@ -40,6 +46,26 @@ void Stats::count_decode(Pos resident, Pos n_tokens, double seconds, bool genera
 void Stats::count_vote(double agreeability) {
   agreeability_sum += agreeability;
   ++n_votes;
+}
+
+void Stats::count_missed(std::span<const float> of_line) {
+  missed_of_line.resize(of_line.size(), 0);
+  for (std::size_t i = 0; i < of_line.size(); ++i) missed_of_line[i] += of_line[i];
+  missed.push_back(std::accumulate(of_line.begin(), of_line.end(), 0.0F));
+  last_missed_.assign(of_line.begin(), of_line.end());
+}
+
+double Stats::missed_mean() const {
+  if (missed.empty()) return -1;
+  return std::accumulate(missed.begin(), missed.end(), 0.0) / static_cast<double>(missed.size());
+}
+
+double Stats::missed_p95() const {
+  if (missed.empty()) return -1;
+  std::vector<float> sorted = missed;
+  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(0.95 * (sorted.size() - 1));
+  std::nth_element(sorted.begin(), at, sorted.end());
+  return *at;
 }
 
 double Stats::mean_resident() const { return n_decodes > 0 ? resident_sum / n_decodes : 0; }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/trace.h"
@@ -20,6 +21,7 @@ struct Stats {
   int n_summary = 0;        // generated tokens inside summaries
   int zoom_ins = 0;         // lines
   int zoom_outs = 0;        // lines
+  int second_looks = 0;     // tokens that were decoded again
   int failed_moves = 0;
   std::size_t bytes_moved = 0;
   double move_us = 0;           // microseconds of moves
@@ -27,19 +29,30 @@ struct Stats {
   int n_votes = 0;
   int n_prompt_decoded = 0;
   double prompt_seconds = 0;
+  // Missed mass (DecodeEvent::missed) after each decode of generated tokens; of a token that was
+  // decoded again the second. Empty: not measured.
+  std::vector<float> missed;
+  std::vector<float> missed_of_line;  // [lines] summed over the tokens
   std::vector<double> token_seconds;  // per generated token, the time since the one before
 
   void count(const EditEvent& edit);
   void count_decode(Pos resident, Pos n_tokens, double seconds, bool generated);
   void count_vote(double agreeability);
+  // of_line: [lines] what each line that is not resident was missed by.
+  void count_missed(std::span<const float> of_line);
 
   [[nodiscard]] double mean_resident() const;
+  [[nodiscard]] double missed_mean() const;   // -1: not measured
+  [[nodiscard]] double missed_p95() const;    // -1: not measured
   [[nodiscard]] double agreeability() const;  // mean over votes, 0 when there were none
   // Over all generated tokens, and over the last quarter of them; 0 when there are none.
   [[nodiscard]] double tokens_per_second() const;
   [[nodiscard]] double tokens_per_second_last_quarter() const;
   [[nodiscard]] double rate_of_last(int n_tokens) const;  // tokens/s; 0 when there are fewer
   [[nodiscard]] double prompt_tokens_per_second() const;
+
+ private:
+  std::vector<float> last_missed_;  // [lines] of the newest token, which may be decoded again
 };
 
 }  // namespace zoomr

@@ -11,7 +11,7 @@ void ResidencyLog::write(const TraceEvent& event) {
   } else if (const auto* decode = std::get_if<DecodeEvent>(&event)) {
     decoded_ = decode->span.end;
   } else if (const auto* edit = std::get_if<EditEvent>(&event)) {
-    if (!edit->ok || edit->kind == EditKind::compact) return;
+    if (!edit->ok || edit->kind == EditKind::compact || edit->kind == EditKind::again) return;
     edits_.insert(edits_.end(),
                   {decoded_, static_cast<int>(edit->kind), edit->span.begin, edit->span.end});
   }

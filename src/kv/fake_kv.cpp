@@ -124,7 +124,9 @@ void FakeKv::drop(SeqId seq, Span span) {
   auto& sequence = content_[seq];
   if (sequence.empty()) return;
   const bool whole = span.begin <= sequence.begin()->first && sequence.rbegin()->first < span.end;
-  check(whole || !span.contains(sequence.rbegin()->first), "fake: the newest position stays");
+  const bool rewinds = options_.can_rewind && sequence.contains(span.begin - 1);
+  check(whole || rewinds || !span.contains(sequence.rbegin()->first),
+        "fake: the newest position stays");
   sequence.erase(sequence.lower_bound(span.begin), sequence.lower_bound(span.end));
   cells_.free(seq, span);
 }

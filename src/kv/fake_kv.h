@@ -23,6 +23,7 @@ class FakeKv final : public Kv {
     int n_cells = 256;
     int max_batch = 64;
     int n_vocab = 32;
+    bool can_rewind = true;
     std::vector<LayerShape> layers = {{.n_head = 4, .n_head_kv = 2, .d_head = 4},
                                       {.n_head = 4, .n_head_kv = 2, .d_head = 4}};
   };
@@ -47,6 +48,7 @@ class FakeKv final : public Kv {
   [[nodiscard]] Blob save(SeqId seq, Span span) override;
   [[nodiscard]] bool restore(SeqId seq, Span span, std::span<const std::byte> blob) override;
   void drop(SeqId seq, Span span) override;
+  [[nodiscard]] bool can_rewind() const override { return options_.can_rewind; }
   [[nodiscard]] int max_batch() const override { return options_.max_batch; }
   [[nodiscard]] int n_cells() const override { return options_.n_cells; }
   [[nodiscard]] int used_width() const override { return cells_.width(); }

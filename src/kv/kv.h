@@ -49,8 +49,11 @@ class Kv {
   // Puts a saved span back. false: no room or refused, nothing changed.
   [[nodiscard]] virtual bool restore(SeqId seq, Span span, std::span<const std::byte> blob) = 0;
   // Frees the cells of the span. REQUIRES: the sequence's newest position is not in it, unless its
-  // last decode failed or the whole sequence goes.
+  // last decode failed, the whole sequence goes, or it can rewind and the position before the span
+  // is resident: the next decode then goes on at the span's begin.
   virtual void drop(SeqId seq, Span span) = 0;
+  // Can the newest positions be dropped and decoded again? A recurrent state cannot give them back.
+  [[nodiscard]] virtual bool can_rewind() const = 0;
 
   [[nodiscard]] virtual int max_batch() const = 0;
   [[nodiscard]] virtual int n_cells() const = 0;

@@ -51,6 +51,7 @@ class LlamaKv final : public Kv {
   [[nodiscard]] Blob save(SeqId seq, Span span) override;
   [[nodiscard]] bool restore(SeqId seq, Span span, std::span<const std::byte> blob) override;
   void drop(SeqId seq, Span span) override;
+  [[nodiscard]] bool can_rewind() const override { return !hybrid_; }
   [[nodiscard]] int max_batch() const override;
   [[nodiscard]] int n_cells() const override { return cells_.size(); }
   [[nodiscard]] int used_width() const override { return cells_.width(); }

@@ -99,14 +99,18 @@ TEST(Retrieval, AsksForItsHeadsAtEveryToken) {
   EXPECT_FALSE(needs.vote);
 }
 
+// Of the chain's 11 lines: what the value heads read now.
+LineNeed need_of(const std::map<std::size_t, float>& shares) {
+  LineNeed need{std::vector<float>(11), std::vector<float>(11), std::vector<float>(11)};
+  for (const auto& [line, share] : shares) need.now[line] = need.kept[line] = share;
+  return need;
+}
+
 TEST(Retrieval, TheMostNeededLinesComeBackFirst) {
   World w = chain();
   w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
   w.room = 56;  // 10 pinned, 25 of the window, two lines, and one token
-  w.evidence.line_need.assign(11, 0.0F);
-  w.evidence.line_need[2] = 0.3F;
-  w.evidence.line_need[5] = 0.5F;
-  w.evidence.line_need[7] = 0.2F;
+  w.evidence.lines = need_of({{2, 0.3F}, {5, 0.5F}, {7, 0.2F}});
   EXPECT_EQ(retrieval()->plan(w.view()).resident,
             (SpanSet{{0, 10}, {20, 30}, {50, 60}, {90, 115}}));
 }
@@ -115,8 +119,50 @@ TEST(Retrieval, WhatHardlyAnybodyLooksAtWaits) {
   World w = chain();
   w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
   w.room = 100;
-  w.evidence.line_need.assign(11, 0.01F);
+  w.evidence.lines = need_of({{1, 0.01F}, {5, 0.01F}});
   EXPECT_EQ(retrieval()->plan(w.view()).resident, (SpanSet{{0, 10}, {90, 115}}));
+}
+
+TEST(Retrieval, NoMoreThanZoomMaxComeBackAtOneToken) {
+  World w = chain();
+  w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
+  w.room = 100;
+  w.evidence.lines = need_of({{2, 0.1F}, {3, 0.4F}, {5, 0.3F}, {7, 0.2F}});
+  EXPECT_EQ(retrieval()->plan(w.view()).resident,
+            (SpanSet{{0, 10}, {30, 40}, {50, 60}, {70, 80}, {90, 115}}));
+}
+
+TEST(Retrieval, ANameBringsALineInAheadWithoutASecondLook) {
+  World w = chain();
+  w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
+  w.room = 56;
+  w.evidence.lines = need_of({});
+  w.evidence.lines.soon[4] = w.evidence.lines.kept[4] = 0.5F;
+  const Plan plan = retrieval()->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 50}, {90, 115}}));
+  EXPECT_LT(plan.again_from, 0);
+}
+
+TEST(Retrieval, WhatWasNeededAMomentAgoStaysBeforeWhatIsOnlyRecent) {
+  World w = chain();
+  w.residency = {{{0, 10}, {30, 40}, {80, 115}}, {{10, 30}, {40, 80}}};
+  w.room = 47;  // pinned, window, one line
+  w.evidence.lines = need_of({});
+  w.evidence.lines.kept[3] = 0.1F;
+  EXPECT_EQ(retrieval()->plan(w.view()).resident, (SpanSet{{0, 10}, {30, 40}, {90, 115}}));
+}
+
+TEST(Retrieval, ATokenThatMissedWhatComesBackIsDecodedAgain) {
+  World w = chain();
+  w.residency = {{{0, 10}, {30, 40}, {90, 115}}, {{10, 30}, {40, 90}}};
+  w.room = 66;
+  w.evidence.lines = need_of({{3, 0.5F}, {5, 0.3F}});
+  EXPECT_EQ(retrieval()->plan(w.view()).again_from, 114);
+  w.evidence.lines = need_of({{3, 0.5F}});  // it was there
+  EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
+  w.room = 36;  // it was not, but does not fit
+  w.evidence.lines = need_of({{5, 0.3F}});
+  EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
 }
 
 TEST(Zoomr, StoresAllButPromptAndWindowWhenTheRoomIsShort) {

@@ -14,6 +14,7 @@ std::unique_ptr<Policy> make_summary_only(const PolicySettings& settings);
 std::unique_ptr<Policy> make_oracle(const PolicySettings& settings);
 std::unique_ptr<Policy> make_r_kv();
 std::unique_ptr<Policy> make_random(const PolicySettings& settings);
+std::unique_ptr<Policy> make_retrieval(const PolicySettings& settings);
 std::unique_ptr<Policy> make_zoomr(const PolicySettings& settings);
 
 }  // namespace zoomr

@@ -4,10 +4,8 @@
 //             of every layer votes for its top k by q . mean key (as cached, after RoPE) of the
 //             summaries; the c most voted thoughts are resident until the next vote. Without
 //             summaries every line is its own index
-//             --select retrieval: a few heads know which line is needed (retrieval heads,
-//             arXiv 2404.15574). At every token the attention that they would give each line, were
-//             all resident, ranks the lines; what was needed a moment ago fades slowly
-//   Settings  window, sink, vote_k, consensus, select, heads, summaries
+//             --select retrieval: retrieval.cpp
+//   Settings  window, sink, vote_k, consensus, select, summaries
 //   Unit      line
 //   Lost      nothing
 //
@@ -26,8 +24,6 @@ namespace zoomr {
 
 namespace {
 
-constexpr float kLeastNeed = 0.02F;  // share of the heads' attention below which a line can wait
-
 class Zoomr final : public Policy {
  public:
   explicit Zoomr(const PolicySettings& settings) : settings_(settings) {}
@@ -35,13 +31,6 @@ class Zoomr final : public Policy {
 
   [[nodiscard]] Needs needs(const View& view) const override {
     Needs needs;
-    if (settings_.select == "retrieval") {
-      for (const RetrievalHead& head : settings_.heads) {
-        merge(needs.lines, {.chosen = {{head.layer, head.head}}});
-        merge(needs.keys, {.chosen = {{head.layer, head.key_head}}});
-      }
-      return needs;
-    }
     const auto segments = view.timeline.segments();
     const bool in_prompt =
         !segments.empty() && segments[0].pinned && view.decoded < segments[0].span.end;
@@ -61,7 +50,6 @@ class Zoomr final : public Policy {
     filler.add_lines_backwards({std::max(0, view.decoded - settings_.window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
     if (settings_.summaries) add_summaries(view, filler);
-    filler.add_lines_by(view.evidence.line_need, kLeastNeed);
     if (view.evidence.vote) {
       const VoteResult& vote = *view.evidence.vote;
       for (int i = 0; i < vote.consensus; ++i) {
@@ -114,7 +102,8 @@ class Zoomr final : public Policy {
 }  // namespace
 
 std::unique_ptr<Policy> make_zoomr(const PolicySettings& settings) {
-  if (settings.select != "paper" && settings.select != "none" && settings.select != "retrieval") {
+  if (settings.select == "retrieval") return make_retrieval(settings);
+  if (settings.select != "paper" && settings.select != "none") {
     throw Error(ErrorCode::bad_input,
                 "unknown --select '" + settings.select + "': paper, retrieval or none");
   }

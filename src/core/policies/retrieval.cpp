@@ -1,0 +1,109 @@
+// zoomr --select retrieval: the few heads that look things up say which lines come back.
+//
+//   Paper     none: retrieval heads (arXiv 2404.15574) as the voters of ZoomR (2604.10898). At
+//             every token the attention that they would give each line, were all resident, is known
+//             exactly: the keys of these heads are kept. A value head reads the line at the very
+//             token; a name head reads it at the name, some tokens before it is needed
+//   Settings  window, sink, heads, name_heads, zoom_in, zoom_in_name, zoom_max, second_look, fade
+//   Unit      line
+//   Lost      nothing
+//
+// A stored line comes back when its share of a kind's attention reaches the threshold, the neediest
+// first, at most zoom_max a token. What is resident and was needed a moment ago stays before what
+// is only recent; the need fades, so that a line that nobody asks for any more makes room. When
+// what comes back would have got much of the value heads' attention, the token was decoded
+// without what it asked for: it is decoded again.
+#include <algorithm>
+#include <vector>
+
+#include "core/policies/fill.h"
+#include "core/policies/policies.h"
+#include "zoomr/error.h"
+
+namespace zoomr {
+
+namespace {
+
+constexpr float kLeastNeed = 0.02F;  // below it a resident line is no more needed than a recent one
+
+class Retrieval final : public Policy {
+ public:
+  explicit Retrieval(const PolicySettings& settings) : settings_(settings) {}
+  [[nodiscard]] Unit unit() const override { return Unit::line; }
+
+  [[nodiscard]] Needs needs(const View& /*view*/) const override {
+    Needs needs{.fade = settings_.fade};
+    const auto take = [&needs](const std::vector<RetrievalHead>& heads, HeadSelection& queries) {
+      for (const RetrievalHead& head : heads) {
+        merge(queries, {.chosen = {{head.layer, head.head}}});
+        merge(needs.keys, {.chosen = {{head.layer, head.key_head}}});
+      }
+    };
+    take(settings_.heads, needs.lines);
+    take(settings_.name_heads, needs.names);
+    return needs;
+  }
+
+  [[nodiscard]] Plan plan(const View& view) const override {
+    Filler filler(view);
+    filler.add_lines_backwards({std::max(0, view.decoded - settings_.window), view.decoded});
+    filler.add_lines_backwards({0, settings_.sink});
+    filler.add_lines_by(need(view), kLeastNeed);
+    filler.keep_recent_lines();
+    Plan plan = std::move(filler).rest_stored();
+    if (unseen(view, plan) >= settings_.second_look) plan.again_from = view.decoded - 1;
+    return plan;
+  }
+
+ private:
+  // [lines] what each resident line is needed, and each stored one that asks to come back.
+  [[nodiscard]] std::vector<float> need(const View& view) const {
+    const LineNeed& lines = view.evidence.lines;
+    std::vector<float> need = lines.kept;
+    std::vector<std::size_t> asking;
+    for (std::size_t i = 0; i < need.size(); ++i) {
+      if (view.residency.resident.covers(view.timeline.lines()[i].span)) continue;
+      if (lines.now[i] >= settings_.zoom_in || lines.soon[i] >= settings_.zoom_in_name) {
+        asking.push_back(i);
+      } else {
+        need[i] = 0;
+      }
+    }
+    std::stable_sort(asking.begin(), asking.end(),
+                     [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
+    for (std::size_t i = static_cast<std::size_t>(settings_.zoom_max); i < asking.size(); ++i) {
+      need[asking[i]] = 0;
+    }
+    return need;
+  }
+
+  // The share of the value heads' attention that falls on what comes back only now.
+  [[nodiscard]] static float unseen(const View& view, const Plan& plan) {
+    float sum = 0;
+    const std::vector<float>& now = view.evidence.lines.now;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const Span span = view.timeline.lines()[i].span;
+      if (plan.resident.covers(span) && view.residency.stored.covers(span)) sum += now[i];
+    }
+    return sum;
+  }
+
+  PolicySettings settings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Policy> make_retrieval(const PolicySettings& settings) {
+  const auto share = [](float value) { return value >= 0 && value <= 1; };
+  if (!share(settings.zoom_in) || !share(settings.zoom_in_name) || !share(settings.fade)) {
+    throw Error(ErrorCode::bad_input,
+                "--zoom-in, --zoom-in-name and --fade are shares between 0 and 1");
+  }
+  if (settings.second_look < 0) {
+    throw Error(ErrorCode::bad_input, "--second-look must not be negative (above 1: never)");
+  }
+  if (settings.zoom_max < 1) throw Error(ErrorCode::bad_input, "--zoom-max must be at least 1");
+  return std::make_unique<Retrieval>(settings);
+}
+
+}  // namespace zoomr
