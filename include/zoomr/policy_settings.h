@@ -14,7 +14,7 @@ struct RetrievalHead {
 };
 
 struct PolicySettings {
-  int window = 64;               // most recent tokens always resident
+  int window = 32;               // most recent tokens always resident
   int sink = 4;                  // first tokens always resident
   int vote_k = 2;                // votes of each query head
   int consensus = 2;             // thoughts or lines brought back by a vote
@@ -24,10 +24,10 @@ struct PolicySettings {
   // select retrieval: who says, at a name, which lines are needed soon.
   std::vector<RetrievalHead> name_heads;
   float zoom_in = 0.05F;      // share of the value heads' attention at which a line comes back
-  float zoom_in_name = 0.1F;  // the same of the name heads
+  float zoom_in_name = 0.3F;  // the same of the name heads
   int zoom_max = 3;           // most lines that come back at one token
-  float second_look = 0.05F;  // share at which the token that asked is decoded again; > 1: never
-  float fade = 0.9F;          // what is left of a line's need after one token
+  float second_look = 0.15F;  // share at which the token that asked is decoded again; > 1: never
+  float fade = 0.8F;          // what is left of a line's need after one token
   bool summaries = false;     // thoughts have summaries: they are the index; else lines are
 };
 

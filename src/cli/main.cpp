@@ -19,6 +19,7 @@
 #include "cli/replay.h"
 #include "cli/run.h"
 #include "cli/terminal.h"
+#include "cli/tune.h"
 #include "llama/log.h"
 
 namespace {
@@ -69,6 +70,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   eval_options.run.sampling.seed = 1;
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
+  zoomr::TuneCommand tune_options;
   std::string memory;
   bool models_json = false;
 
@@ -88,6 +90,9 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   inspect->add_option("--memory", memory, "What budget fits, e.g. 8G");
   inspect->add_flag("--json", inspect_options.json, "Print JSON");
   add_log_flags(*inspect, log);
+  CLI::App* tune = app.add_subcommand(
+      "tune", "Which settings of --select retrieval suit a model: recordings replayed");
+  add_flags(*tune, tune_options);
   CLI::App* models = app.add_subcommand("models", "Known models, and which are here");
   models->add_flag("--json", models_json, "Print JSON");
 
@@ -114,6 +119,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
     if (!memory.empty()) inspect_options.memory_bytes = zoomr::parse_bytes(memory);
     return zoomr::inspect_command(inspect_options, std::cout);
   }
+  if (*tune) return zoomr::tune_command(tune_options, std::cout);
   if (*models) return zoomr::models_command(models_json, std::cout);
   std::cout << app.help();
   return 0;
