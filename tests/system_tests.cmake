@@ -14,9 +14,10 @@ zoomr_tests(model_tests model
 zoomr_tests(eval_tests unit
   SOURCES
     eval/scorers_test.cpp
+    eval/simulator_test.cpp
     eval/statistics_test.cpp
     eval/table_test.cpp
-  LIBRARIES zoomr_eval)
+  LIBRARIES zoomr_eval zoomr_fake)
 
 # Each method of the Python files is a test of its own.
 function(zoomr_python_tests file label)

@@ -85,15 +85,17 @@ SessionOptions session_options(const Recording& recording, const RunOptions& opt
 
 }  // namespace
 
-Simulated simulate(const Recording& recording, const RunOptions& options) {
+Simulated simulate(const Recording& recording, const RunOptions& options,
+                   std::vector<TraceSink*> watchers) {
   const RecordedVocabulary vocabulary(recording);
   RecordedKv kv(recording);
   MemoryStore store;
   Engine engine(kv, store);
   LookUps look_ups;
+  watchers.push_back(&look_ups);
   Session session(1, session_options(recording, options),
                   make_policy(options.policy, options.settings), std::make_unique<NoSampler>(),
-                  vocabulary, {&look_ups});
+                  vocabulary, std::move(watchers));
   look_ups.watch(session);
   const std::span<const Token> tokens(recording.tokens);
   const auto n_prompt = static_cast<std::size_t>(recording.n_prompt);

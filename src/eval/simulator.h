@@ -2,6 +2,8 @@
 // when, and what would have been missed. No model, no KV: a run of 1,000 tokens takes a second.
 #pragma once
 
+#include <vector>
+
 #include "api/policy_spec.h"
 #include "eval/recording.h"
 
@@ -22,6 +24,8 @@ struct Simulated {
 };
 
 // options: policy, settings with heads that the recording holds, budget, line lengths, pinning.
-[[nodiscard]] Simulated simulate(const Recording& recording, const RunOptions& options);
+// `watchers` see every event; they outlive the call.
+[[nodiscard]] Simulated simulate(const Recording& recording, const RunOptions& options,
+                                 std::vector<TraceSink*> watchers = {});
 
 }  // namespace zoomr

@@ -1,35 +1,14 @@
 // The ceiling is one: on a fake whose every token needs one old passage, planted, no policy holds
 // more of what is needed than the oracle.
-#include <map>
-
-#include "engine/testing.h"
+#include "engine/planted.h"
 
 namespace zoomr {
 namespace {
 
-constexpr Pos kPassage = 16;  // tokens
-
-// Which old passage the token at `pos` needs; -1: none is old enough.
-Pos needed(Pos pos) {
-  const Pos n_old = (pos - 40) / kPassage;
-  return n_old < 1 ? -1 : (pos / 3 * 7) % n_old;  // three tokens in a row need the same
-}
-
-void plant(Token /*token*/, Pos pos, const HeadLayout& layout, bool keys, std::span<float> row) {
-  for (const HeadLayout::Item& item : layout.items) {
-    std::span<float> head = row.subspan(item.offset, static_cast<std::size_t>(item.d));
-    std::fill(head.begin(), head.end(), 0.0F);
-    const Pos passage = keys ? pos / kPassage : needed(pos);
-    const bool looks = keys || item.head == Head{1, 2};  // one head looks back, the others nowhere
-    if (looks && passage >= 0) head[static_cast<std::size_t>(passage % item.d)] = keys ? 1 : 50;
-  }
-}
-
 // Share of the needed tokens that were resident when they were needed.
 double share_held(const std::string& policy, const std::string& select = "paper") {
-  const std::vector<LayerShape> layers(2, {.n_head = 4, .n_head_kv = 2, .d_head = 32});
-  FakeKv kv({.n_cells = policy == "full" ? 1024 : 96, .layers = layers});
-  FakeKv unhidden({.n_cells = 1024, .layers = layers});
+  FakeKv kv(planted_options(policy == "full" ? 1024 : 96));
+  FakeKv unhidden(planted_options(1024));
   kv.plant(plant);
   unhidden.plant(plant);
   MemoryStore store;

@@ -97,6 +97,7 @@ struct Scene {
   bool loop_guard = false;
   std::string select = "paper";
   std::vector<RetrievalHead> heads = {};
+  float second_look = 0.15F;
   SummaryMode summaries = SummaryMode::none;
   std::function<Token()> next = random_words(1);
 };
@@ -108,6 +109,7 @@ struct Thinker {
                                   .sink = 4,
                                   .select = scene.select,
                                   .heads = scene.heads,
+                                  .second_look = scene.second_look,
                                   .summaries = scene.summaries != SummaryMode::none};
     auto policy = make_policy(scene.policy, settings);
     SessionOptions o{.seq = scene.seq,

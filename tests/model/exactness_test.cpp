@@ -1,6 +1,7 @@
 // The mechanism on real models, against plain libllama: what is hidden and shown is exactly what it
 // was, and the mirror of the cells is true.
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <random>
 
@@ -104,6 +105,36 @@ TEST_P(Exactness, ShownInOtherCellsIsWithinTheNoiseOfPermutedCells) {
     EXPECT_GT(noise, 0);
     EXPECT_GT(shown, 0);
   }
+}
+
+// A token that is decoded again when a span has come back is as if the span had been there all the
+// time: not one bit of its logits or of its KV differs.
+TEST_P(Exactness, ASecondLookLeavesWhatAPlainDecodeLeaves) {
+  if (llama_model_is_hybrid(impl().get())) GTEST_SKIP() << "it cannot rewind";
+  const auto hidden = [&](LlamaKv& kv) {
+    read(kv, {0, 80});
+    Blob blob = kv.save(0, {20, 50});
+    kv.drop(0, {20, 50});
+    return blob;
+  };
+  LlamaKv kv(impl(), options(2));
+  const Blob blob = hidden(kv);
+  const auto blind = next(kv, 80);
+  ASSERT_TRUE(kv.restore(0, {20, 50}, blob.view()));
+  kv.drop(0, {80, 81});
+  const auto seen = next(kv, 80);
+
+  LlamaKv plain(impl(), options(2));
+  const Blob same = hidden(plain);
+  read(plain, {0, 1}, 1);  // a foreign token takes the blind one's cell, so that all lie alike
+  ASSERT_TRUE(plain.restore(0, {20, 50}, same.view()));
+  plain.drop(1, {0, 1});
+  EXPECT_EQ(difference(next(plain, 80), seen), 0.0);
+  EXPECT_GT(difference(blind, seen), 0.0);
+  const Blob a = kv.save(0, {80, 81});
+  const Blob b = plain.save(0, {80, 81});
+  ASSERT_EQ(a.size(), b.size());
+  EXPECT_EQ(std::memcmp(a.view().data(), b.view().data(), a.size()), 0);
 }
 
 // Random moves between decodes: the mirror knows libllama's widest cell at every step.

@@ -214,6 +214,16 @@ INSTANTIATE_TEST_SUITE_P(
                     insert_before<FinalEvent>(e, 0, edit(EditKind::compact, {4, 8}));
                   },
                   "compacted but is not resident"},
+        Tampering{"a_second_look_at_what_is_not_the_newest",
+                  [](Events& e) {
+                    insert_before<EditEvent>(e, 0, edit(EditKind::again, {4, 8}));
+                  },
+                  "not the newest"},
+        Tampering{"a_second_look_without_its_decode",
+                  [](Events& e) {
+                    insert_before<EditEvent>(e, 0, edit(EditKind::again, {9, 10}));
+                  },
+                  "does not go on at 9"},
         Tampering{"the_newest_hidden",
                   [](Events& e) {
                     insert_before<EditEvent>(e, 0, edit(EditKind::drop, {9, 10}));

@@ -22,6 +22,26 @@ TEST(Stats, NothingGivesZeros) {
   EXPECT_EQ(stats.agreeability(), 0);
 }
 
+TEST(Stats, ASecondLookTakesTheFirstOnesMissedMassBack) {
+  Stats stats;
+  EXPECT_EQ(stats.missed_mean(), -1);
+  EXPECT_EQ(stats.missed_p95(), -1);
+  stats.count_missed(std::vector<float>{0.25F, 0.0F});
+  stats.count_missed(std::vector<float>{0.5F, 0.25F, 0.0F});
+  stats.count({.kind = EditKind::again, .span = {7, 8}});
+  stats.count_missed(std::vector<float>{0.0F, 0.25F, 0.0F});
+  EXPECT_EQ(stats.second_looks, 1);
+  EXPECT_EQ(stats.missed, (std::vector<float>{0.25F, 0.25F}));
+  EXPECT_EQ(stats.missed_of_line, (std::vector<float>{0.25F, 0.25F, 0.0F}));
+  EXPECT_DOUBLE_EQ(stats.missed_mean(), 0.25);
+}
+
+TEST(Stats, TheMissed95thPercentile) {
+  Stats stats;
+  for (int i = 100; i > 0; --i) stats.count_missed(std::vector<float>{static_cast<float>(i) / 100});
+  EXPECT_NEAR(stats.missed_p95(), 0.95, 0.011);
+}
+
 TEST(Stats, AFailedMoveIsNoMove) {
   Stats stats;
   stats.count({.kind = EditKind::in, .span = {0, 4}, .bytes = 100, .ok = false});

@@ -138,6 +138,16 @@ TEST_P(EveryEvent, IsInThePageOfTheFormat) {
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 9),
                          [](const auto& test) { return kinds()[test.param]; });
 
+TEST(Trace, KeepsASecondLookAndWhatADecodeMissed) {
+  const auto back = [](const TraceEvent& event) { return from_json_line(to_json_line(event)); };
+  const DecodeEvent decode{.span = {9, 10}, .ms = 1, .missed = 0.125};
+  EXPECT_EQ(std::get<DecodeEvent>(back(decode)).missed, 0.125);
+  EXPECT_LT(std::get<DecodeEvent>(back(DecodeEvent{{9, 10}, 1})).missed, 0);
+  EXPECT_EQ(to_json_line(DecodeEvent{{9, 10}, 1}).find("missed"), std::string::npos);
+  const EditEvent again{.kind = EditKind::again, .span = {9, 10}};
+  EXPECT_EQ(std::get<EditEvent>(back(again)).kind, EditKind::again);
+}
+
 TEST(Trace, ReadsEveryFieldBack) {
   const auto events = one_of_each();
   const auto back = [&events](std::size_t i) { return from_json_line(to_json_line(events[i])); };
