@@ -109,6 +109,11 @@ struct RunResult {
   // resident, over the generated tokens. -1: not measured (policy zoomr --select retrieval does).
   double missed_mass = -1;      // mean
   double missed_mass_p95 = -1;  // 95th percentile
+  struct MissedLine {
+    Span span;
+    double mass = 0;  // summed over the tokens: 1 is all the attention of one token
+  };
+  std::vector<MissedLine> missed_lines;  // those missed most, at most 5
   std::size_t bytes_moved = 0;
   double tokens_per_second = 0;
   double tokens_per_second_last_quarter = 0;

@@ -213,6 +213,15 @@ Pos SessionGroup::budget(std::size_t i) const {
   return sessions_[i]->policy().bounded() ? sessions_[i]->options().budget : 0;
 }
 
+std::vector<RunResult::MissedLine> SessionGroup::missed_lines(const Session& session) {
+  constexpr std::size_t kMost = 5;
+  std::vector<RunResult::MissedLine> lines;
+  for (const std::size_t i : session.stats().most_missed(kMost)) {
+    lines.push_back({session.timeline().lines()[i].span, session.stats().missed_of_line[i]});
+  }
+  return lines;
+}
+
 RunResult SessionGroup::result(std::size_t i) const {
   const Session& session = *sessions_[i];
   const Stats& stats = session.stats();
@@ -235,6 +244,7 @@ RunResult SessionGroup::result(std::size_t i) const {
           .second_looks = stats.second_looks,
           .missed_mass = stats.missed_mean(),
           .missed_mass_p95 = stats.missed_p95(),
+          .missed_lines = missed_lines(session),
           .bytes_moved = stats.bytes_moved,
           .tokens_per_second = stats.tokens_per_second(),
           .tokens_per_second_last_quarter = stats.tokens_per_second_last_quarter(),
@@ -247,6 +257,10 @@ RunResult SessionGroup::result(std::size_t i) const {
 }
 
 std::string RunResult::to_json() const {
+  auto missed = nlohmann::ordered_json::array();
+  for (const MissedLine& line : missed_lines) {
+    missed.push_back({{"span", {line.span.begin, line.span.end}}, {"mass", line.mass}});
+  }
   nlohmann::ordered_json json = {{"text", text},
                                  {"n_prompt", n_prompt},
                                  {"n_generated", n_generated},
@@ -264,6 +278,7 @@ std::string RunResult::to_json() const {
                                  {"second_looks", second_looks},
                                  {"missed_mass", missed_mass},
                                  {"missed_mass_p95", missed_mass_p95},
+                                 {"missed_lines", std::move(missed)},
                                  {"bytes_moved", bytes_moved},
                                  {"tokens_per_second", tokens_per_second},
                                  {"tokens_per_second_last_quarter", tokens_per_second_last_quarter},

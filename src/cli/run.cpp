@@ -131,12 +131,16 @@ class Notes final : public TraceSink {
 };
 
 void print_speed(const RunResult& result) {
+  char missed[64] = "";
+  if (result.missed_mass >= 0) {
+    std::snprintf(missed, sizeof missed, "missed %.1f %% | ", 100 * result.missed_mass);
+  }
   std::fprintf(stderr,
                "[ prompt %d tokens, %.1f t/s | generation %d tokens, %.1f t/s | resident %d peak | "
-               "zooms %d in, %d out | %s ]\n",
+               "zooms %d in, %d out | %s%s ]\n",
                result.n_prompt, result.prompt_tokens_per_second, result.n_generated,
                result.tokens_per_second, result.peak_resident_tokens, result.zoom_ins,
-               result.zoom_outs, result.finish_reason.c_str());
+               result.zoom_outs, missed, result.finish_reason.c_str());
 }
 
 }  // namespace

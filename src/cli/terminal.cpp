@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "core/columns.h"
@@ -45,6 +46,9 @@ void LiveText::write(const TraceEvent& event) {
     close_line(line->span);
   } else if (const auto* decode = std::get_if<DecodeEvent>(&event)) {
     resident_ += decode->span.size();
+    if (decode->missed >= 0) {
+      missed_ = missed_ < 0 ? decode->missed : 0.95 * missed_ + 0.05 * decode->missed;
+    }
   } else if (const auto* edit = std::get_if<EditEvent>(&event)) {
     mark(*edit);
   }
@@ -153,6 +157,9 @@ std::string LiveText::status(double tokens_per_second) const {
   if (budget_ > 0) text += "/" + std::to_string(budget_);
   text +=
       " \u00b7 zooms " + std::to_string(zoom_ins_) + " in, " + std::to_string(zoom_outs_) + " out";
+  if (missed_ >= 0) {
+    text += " \u00b7 missed " + std::to_string(static_cast<int>(std::lround(100 * missed_))) + " %";
+  }
   if (drops_ > 0) text += " \u00b7 dropped " + std::to_string(drops_);
   text += " \u00b7 " + std::to_string(n_generated_) + " tokens \u00b7 " +
           one_decimal(tokens_per_second) + " tokens/s";

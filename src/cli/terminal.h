@@ -24,7 +24,7 @@ class LiveText final : public TraceSink {
 
   // The thinking so far in rows of at most `width` columns, at most `height` of them: the newest.
   [[nodiscard]] std::vector<std::string> rows(int width, int height, bool color) const;
-  // "resident 181/256 · zooms 4 in, 31 out · 11.2 tokens/s"
+  // "resident 181/256 · zooms 4 in, 31 out · missed 3 % · 912 tokens · 11.2 tokens/s"
   [[nodiscard]] std::string status(double tokens_per_second) const;
   [[nodiscard]] int n_generated() const { return n_generated_; }
 
@@ -52,6 +52,7 @@ class LiveText final : public TraceSink {
   int zoom_ins_ = 0;
   int zoom_outs_ = 0;
   int drops_ = 0;
+  double missed_ = -1;               // missed mass, a running mean over some 20 tokens; < 0: none
   std::vector<std::string> pieces_;  // by position, the prompt's empty
   std::vector<SegmentKind> kinds_;   // by position
   std::vector<TextLine> lines_;      // tile the timeline; the last may be open

@@ -68,6 +68,19 @@ double Stats::missed_p95() const {
   return *at;
 }
 
+std::vector<std::size_t> Stats::most_missed(std::size_t n) const {
+  std::vector<std::size_t> lines;
+  for (std::size_t i = 0; i < missed_of_line.size(); ++i) {
+    if (missed_of_line[i] > 0) lines.push_back(i);
+  }
+  const auto end = lines.begin() + static_cast<std::ptrdiff_t>(std::min(n, lines.size()));
+  std::partial_sort(lines.begin(), end, lines.end(), [this](std::size_t a, std::size_t b) {
+    return missed_of_line[a] > missed_of_line[b];
+  });
+  lines.erase(end, lines.end());
+  return lines;
+}
+
 double Stats::mean_resident() const { return n_decodes > 0 ? resident_sum / n_decodes : 0; }
 
 double Stats::agreeability() const { return n_votes > 0 ? agreeability_sum / n_votes : 0; }

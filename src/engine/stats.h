@@ -42,8 +42,10 @@ struct Stats {
   void count_missed(std::span<const float> of_line);
 
   [[nodiscard]] double mean_resident() const;
-  [[nodiscard]] double missed_mean() const;   // -1: not measured
-  [[nodiscard]] double missed_p95() const;    // -1: not measured
+  [[nodiscard]] double missed_mean() const;  // -1: not measured
+  [[nodiscard]] double missed_p95() const;   // -1: not measured
+  // The lines of the timeline that were missed most, at most n, none that were not.
+  [[nodiscard]] std::vector<std::size_t> most_missed(std::size_t n) const;
   [[nodiscard]] double agreeability() const;  // mean over votes, 0 when there were none
   // Over all generated tokens, and over the last quarter of them; 0 when there are none.
   [[nodiscard]] double tokens_per_second() const;

@@ -109,10 +109,19 @@ LineNeed need_of(const std::map<std::size_t, float>& shares) {
 TEST(Retrieval, TheMostNeededLinesComeBackFirst) {
   World w = chain();
   w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
-  w.room = 56;  // 10 pinned, 25 of the window, two lines, and one token
+  w.room = 43;  // 10 pinned, 5 of the newest line, two lines, and no third one
   w.evidence.lines = need_of({{2, 0.3F}, {5, 0.5F}, {7, 0.2F}});
   EXPECT_EQ(retrieval()->plan(w.view()).resident,
-            (SpanSet{{0, 10}, {20, 30}, {50, 60}, {90, 115}}));
+            (SpanSet{{0, 10}, {20, 30}, {50, 60}, {110, 115}}));
+}
+
+TEST(Retrieval, TheWindowTakesASixthOfTheRoom) {
+  World w = chain();
+  w.evidence.lines = need_of({{1, 0.2F}, {2, 0.2F}, {3, 0.2F}, {4, 0.2F}});
+  w.room = 15 + 30;  // a window of 5: the newest line
+  EXPECT_EQ(retrieval()->plan(w.view()).resident, (SpanSet{{0, 40}, {110, 115}}));
+  w.room = 15 + 60;  // a window of 10: one line more
+  EXPECT_EQ(retrieval()->plan(w.view()).resident, (SpanSet{{0, 50}, {90, 115}}));
 }
 
 TEST(Retrieval, WhatHardlyAnybodyLooksAtWaits) {
@@ -160,7 +169,7 @@ TEST(Retrieval, ATokenThatMissedWhatComesBackIsDecodedAgain) {
   EXPECT_EQ(retrieval()->plan(w.view()).again_from, 114);
   w.evidence.lines = need_of({{3, 0.5F}});  // it was there
   EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
-  w.room = 36;  // it was not, but does not fit
+  w.room = 24;  // it was not, but does not fit
   w.evidence.lines = need_of({{5, 0.3F}});
   EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
 }

@@ -26,6 +26,10 @@ namespace {
 
 constexpr float kLeastNeed = 0.02F;  // below it a resident line is no more needed than a recent one
 
+// The window takes no more than this part of the room beside the pinned tokens: what is recent and
+// needed is ranked as needed anyway, and a small budget is better spent on that.
+constexpr Pos kWindowShare = 6;
+
 class Retrieval final : public Policy {
  public:
   explicit Retrieval(const PolicySettings& settings) : settings_(settings) {}
@@ -46,7 +50,8 @@ class Retrieval final : public Policy {
 
   [[nodiscard]] Plan plan(const View& view) const override {
     Filler filler(view);
-    filler.add_lines_backwards({std::max(0, view.decoded - settings_.window), view.decoded});
+    const Pos window = std::min(settings_.window, filler.room_left() / kWindowShare);
+    filler.add_lines_backwards({std::max(0, view.decoded - window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
     filler.add_lines_by(need(view), kLeastNeed);
     filler.keep_recent_lines();
