@@ -67,6 +67,8 @@ struct RunOptions {
   int line_max = 64;      // tokens
   int thought_max = 256;  // tokens
   bool pin_prompt = true;
+  // Of a prompt that does not fit the budget: so many first tokens stay; < 0: an eighth of it.
+  Pos keep = -1;
   bool loop_guard = true;            // four equal lines in a row end the run
   bool allow_extrapolation = false;  // go on behind the trained length
   bool self_test = true;             // prove at load that zooming is exact on this model

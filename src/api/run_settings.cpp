@@ -76,6 +76,7 @@ Json run_settings(const RunOptions& o) {
                    {"line-max", o.line_max},
                    {"thought-max", o.thought_max},
                    {"pin-prompt", o.pin_prompt},
+                   {"keep", o.keep},
                    {"loop-guard", o.loop_guard},
                    {"predict", o.n_predict},
                    {"ctx-size", o.n_ctx},

@@ -142,6 +142,7 @@ void SessionGroup::add_session(const Member& member, const std::vector<Token>& t
   const Prompt& prompt = member.prompt;
   const SessionOptions options{.seq = static_cast<SeqId>(sessions_.size()),
                                .budget = place.budget,
+                               .keep = options_.keep,
                                .max_positions = place.max_positions,
                                .n_predict = options_.n_predict,
                                .forced_chunk = options_.forced_chunk,

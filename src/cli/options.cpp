@@ -348,6 +348,10 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
   app.add_option("--thought-max", o.thought_max,
                  "Tokens after which a thought ends at its next line")
       ->group(group);
+  app.add_option("--keep", o.keep,
+                 "First tokens that stay of a prompt longer than the budget, which is read in "
+                 "pieces; -1: an eighth of the budget")
+      ->group(group);
   app.add_flag("!--no-pin-prompt", o.pin_prompt, "Let the prompt's lines leave like any others")
       ->group(group);
   app.add_flag("!--no-loop-guard", o.loop_guard, "Do not end the run at four equal lines in a row")

@@ -101,6 +101,12 @@ void Segmenter::push_prompt(Timeline& timeline, std::span<const Token> tokens,
   }
 }
 
+void Segmenter::split_prompt(Timeline& timeline, bool pinned) {
+  check(kind_ == SegmentKind::prompt, "the prompt is split while it is read");
+  end_segment(timeline);
+  options_.pin_prompt = pinned;
+}
+
 void Segmenter::end_prompt(Timeline& timeline) {
   check(kind_ == SegmentKind::prompt, "the prompt ends once");
   end_segment(timeline);

@@ -66,6 +66,8 @@ class Segmenter {
   // Appends prompt tokens; lines are cut in them too, since a prompt need not be pinned.
   void push_prompt(Timeline& timeline, std::span<const Token> tokens,
                    std::span<const std::string> pieces);
+  // What follows of the prompt is a segment of its own, pinned or not.
+  void split_prompt(Timeline& timeline, bool pinned);
   // Closes the prompt. Call once, before the first push().
   void end_prompt(Timeline& timeline);
   // Appends one generated token whose text is `piece` (may be part of a UTF-8 character, or empty).

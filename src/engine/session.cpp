@@ -10,14 +10,15 @@ namespace zoomr {
 
 namespace {
 
-constexpr Pos kLeastRoom = 64;  // tokens beyond the prompt that a budget must leave
+constexpr Pos kLeastRoom = 64;       // tokens beyond the prompt that a budget must leave
+constexpr Pos kLeastInPieces = 256;  // budget with which a longer prompt is read in pieces
 
-SegmenterOptions segmenter_options(const SessionOptions& options, Pos n_prompt, bool bounded,
+SegmenterOptions segmenter_options(const SessionOptions& options, Pos pinned, bool bounded,
                                    const SummaryWriter& writer) {
   SegmenterOptions result = options.segmenter;
   if (bounded) {
     // The line that holds the newest token cannot leave, and the one after it must fit beside it.
-    const Pos room = options.budget - (result.pin_prompt ? n_prompt : 0);
+    const Pos room = options.budget - pinned;
     result.line_max = std::min(result.line_max, std::max(1, room / 2));
     result.line_min = std::min(result.line_min, result.line_max);
   }
@@ -65,13 +66,7 @@ void Session::begin(std::span<const Token> prompt) {
   check(timeline_.size() == 0, "a session begins once");
   const Pos n_prompt = static_cast<Pos>(prompt.size());
   if (prompt.empty()) throw Error(ErrorCode::bad_input, "the prompt is empty");
-  if (policy_->bounded() && options_.budget < n_prompt + kLeastRoom) {
-    throw Error(ErrorCode::bad_input,
-                "a budget of " + std::to_string(options_.budget) +
-                    " tokens is too small: the prompt has " + std::to_string(n_prompt) +
-                    " and needs 64 beside it (--budget " + std::to_string(n_prompt + kLeastRoom) +
-                    " or more, or +64)");
-  }
+  reading_ = reading(n_prompt);
   if (n_prompt >= options_.max_positions) {
     throw Error(ErrorCode::bad_input, "the prompt has " + std::to_string(n_prompt) +
                                           " tokens, the most positions are " +
@@ -79,12 +74,11 @@ void Session::begin(std::span<const Token> prompt) {
   }
   n_prompt_ = n_prompt;
   segmenter_ =
-      Segmenter(segmenter_options(options_, n_prompt, policy_->bounded(), summary_writer_));
+      Segmenter(segmenter_options(options_, reading_.pinned, policy_->bounded(), summary_writer_));
   std::vector<std::string> pieces;
   pieces.reserve(prompt.size());
   for (const Token token : prompt) pieces.push_back(vocabulary_.piece(token));
-  segmenter_.push_prompt(timeline_, prompt, pieces);
-  segmenter_.end_prompt(timeline_);
+  push_prompt(prompt, pieces);
   for (Pos pos = 0; pos < n_prompt; ++pos) {
     const auto i = static_cast<std::size_t>(pos);
     write(TokenEvent{pos, prompt[i], pieces[i], SegmentKind::prompt, true});
@@ -93,12 +87,55 @@ void Session::begin(std::span<const Token> prompt) {
   log_boundaries();
 }
 
+// Pinned: the whole prompt where it fits, else its two ends.
+Session::Reading Session::reading(Pos n_prompt) const {
+  const bool pins = options_.segmenter.pin_prompt;
+  const Pos budget = options_.budget;
+  if (!policy_->bounded() || budget >= n_prompt + kLeastRoom) {
+    return {.pinned = pins ? n_prompt : 0};
+  }
+  if (budget < kLeastInPieces) {
+    throw Error(ErrorCode::bad_input,
+                "a budget of " + std::to_string(budget) + " tokens is too small: the prompt has " +
+                    std::to_string(n_prompt) + " and needs 64 beside it (--budget " +
+                    std::to_string(n_prompt + kLeastRoom) + " or more, or +64; from " +
+                    std::to_string(kLeastInPieces) + " on it is read in pieces)");
+  }
+  const Pos head = options_.keep < 0 ? budget / 8 : options_.keep;
+  const Pos tail = budget / 4;
+  if (head > budget / 4) {
+    throw Error(ErrorCode::bad_input, "--keep must not be above a quarter of the budget (" +
+                                          std::to_string(budget / 4) + ")");
+  }
+  return {.pinned = pins ? head + tail : 0, .head = head, .piece = budget / 8};
+}
+
+void Session::push_prompt(std::span<const Token> prompt, std::span<const std::string> pieces) {
+  const auto push = [&](std::size_t begin, std::size_t end) {
+    segmenter_.push_prompt(timeline_, prompt.subspan(begin, end - begin),
+                           pieces.subspan(begin, end - begin));
+  };
+  if (reading_.in_pieces() && reading_.pinned > 0) {
+    const auto head = static_cast<std::size_t>(reading_.head);
+    const std::size_t tail = prompt.size() - static_cast<std::size_t>(reading_.pinned) + head;
+    push(0, head);
+    segmenter_.split_prompt(timeline_, false);
+    push(head, tail);
+    segmenter_.split_prompt(timeline_, true);
+    push(tail, prompt.size());
+  } else {
+    push(0, prompt.size());
+  }
+  segmenter_.end_prompt(timeline_);
+}
+
 void Session::teach(std::span<const Token> tokens) {
   forced_.insert(forced_.end(), tokens.begin(), tokens.end());
 }
 
 Span Session::pending(int most) const {
-  return {decoded_, std::min(timeline_.size(), decoded_ + static_cast<Pos>(most))};
+  return {decoded_,
+          std::min(timeline_.size(), decoded_ + std::min(static_cast<Pos>(most), reading_.piece))};
 }
 
 bool Session::wants_logits(Span batch) const {
@@ -118,7 +155,7 @@ View Session::view() const {
 
 // How many tokens the next decode will take: what is appended already, else what will be forced.
 int Session::next_batch() const {
-  if (decoded_ < timeline_.size()) return timeline_.size() - decoded_;
+  if (decoded_ < timeline_.size()) return std::min(timeline_.size() - decoded_, reading_.piece);
   const int forced = std::min(static_cast<int>(forced_.size()), options_.forced_chunk);
   return std::max(1, forced);
 }

@@ -31,7 +31,10 @@ namespace zoomr {
 
 struct SessionOptions {
   SeqId seq = 0;
-  Pos budget = 0;         // most resident tokens, the tokens being decoded included
+  Pos budget = 0;  // most resident tokens, the tokens being decoded included
+  // A prompt that does not fit the budget is read in pieces; so many of its first tokens stay.
+  // < 0: an eighth of the budget.
+  Pos keep = -1;
   Pos max_positions = 0;  // the sequence never grows beyond this: the trained length, or -c
   int n_predict = -1;     // most generated tokens; < 0: until max_positions
   int forced_chunk = 1;   // forced tokens decoded in one step
@@ -52,7 +55,10 @@ class Session {
           std::unique_ptr<Sampler> sampler, const Vocabulary& vocabulary,
           std::vector<TraceSink*> sinks);
 
-  // Sets the prompt. Throws Error(bad_input) when it is empty or leaves no room in the budget.
+  // Sets the prompt. One that is too long for the budget is read in pieces: its first tokens
+  // (options.keep) and its last ones (a quarter of the budget: the question) are pinned, the lines
+  // between them leave and come back like any others. Throws Error(bad_input) when it is empty or
+  // the budget is too small even for that.
   void begin(std::span<const Token> prompt);
   // Tokens to be appended instead of sampled ones, in order. They count as generated.
   void teach(std::span<const Token> tokens);
@@ -109,6 +115,15 @@ class Session {
   void write(const TraceEvent& event) const;
 
  private:
+  struct Reading {             // how the prompt is read
+    Pos pinned = 0;            // tokens of it that stay
+    Pos head = 0;              // of these the first ones, when it is read in pieces
+    Pos piece = kWholePrompt;  // most tokens of one decode
+    [[nodiscard]] bool in_pieces() const { return piece != kWholePrompt; }
+  };
+  static constexpr Pos kWholePrompt = 1 << 30;
+  [[nodiscard]] Reading reading(Pos n_prompt) const;
+  void push_prompt(std::span<const Token> prompt, std::span<const std::string> pieces);
   [[nodiscard]] View view() const;
   [[nodiscard]] int next_batch() const;
   [[nodiscard]] bool may_grow() const;
@@ -141,6 +156,7 @@ class Session {
   Stats stats_;
 
   Pos n_prompt_ = 0;
+  Reading reading_;
   Pos decoded_ = 0;
   Pos looked_again_ = 0;  // tokens before it are not decoded a third time
   Pos needs_noted_ = 0;   // tokens whose needs of lines are in the evidence
