@@ -13,6 +13,7 @@
 
 #include "cli/bench.h"
 #include "cli/eval.h"
+#include "cli/heads.h"
 #include "cli/inspect.h"
 #include "cli/models_command.h"
 #include "cli/options.h"
@@ -69,6 +70,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   eval_options.run.sampling.seed = 1;
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
+  zoomr::HeadsCommand heads_options;
   std::string memory;
   bool models_json = false;
 
@@ -88,6 +90,9 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   inspect->add_option("--memory", memory, "What budget fits, e.g. 8G");
   inspect->add_flag("--json", inspect_options.json, "Print JSON");
   add_log_flags(*inspect, log);
+  CLI::App* heads = app.add_subcommand("heads", "Which heads of a model look things up");
+  add_flags(*heads, heads_options);
+  add_log_flags(*heads, log);
   CLI::App* models = app.add_subcommand("models", "Known models, and which are here");
   models->add_flag("--json", models_json, "Print JSON");
 
@@ -113,6 +118,10 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   if (*inspect) {
     if (!memory.empty()) inspect_options.memory_bytes = zoomr::parse_bytes(memory);
     return zoomr::inspect_command(inspect_options, std::cout);
+  }
+  if (*heads) {
+    zoomr::settle(heads_options.run);
+    return zoomr::heads_command(heads_options, std::cout);
   }
   if (*models) return zoomr::models_command(models_json, std::cout);
   std::cout << app.help();
