@@ -2,8 +2,8 @@
 //
 // Four kinds of facts: costs and ages (numbers), colours (words), code (`name = value`). The kinds
 // are told one after the other and told again from the last kind to the first, so that code is near
-// when it is asked for and costs are far, some 1,000 tokens. Every value and every name is there
-// once. Pure; offsets are bytes, spans are tokens.
+// when it is asked for, some 100 tokens, and costs are far, some 800. Every value and every name is
+// told of once. Pure; offsets are bytes, spans are tokens.
 #pragma once
 
 #include <cstddef>

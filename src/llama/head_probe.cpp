@@ -33,7 +33,9 @@ Reading make_reading(const LlamaModel& model) {
     reading.recalls = find_recalls(text, pieces);
     return reading;
   }
-  throw Error(ErrorCode::unsupported, "the recall probe needs a trained length of 200 tokens");
+  throw Error(ErrorCode::unsupported,
+              "the model's trained length, " + std::to_string(model.n_ctx_train()) +
+                  " tokens, has no room for the recall probe's text (--heads, --select paper)");
 }
 
 // Reads on from `begin`, at most one batch, and scores what was asked in it. Returns its end.
@@ -56,6 +58,7 @@ std::size_t read_batch(LlamaKv& kv, const Reading& reading, std::size_t begin, K
     capture.key_rows.push_back(static_cast<int>(i - begin));
     const std::size_t n_before = asked.size();
     for (const Recall& recall : reading.recalls) {
+      if (recall.fact.end > pos) continue;  // a vocabulary that cannot spell the text
       const std::size_t row = capture.query_rows.size();
       if (recall.value_at == pos) asked.push_back({HeadKind::value, &recall, row});
       if (recall.name_at == pos) asked.push_back({HeadKind::name, &recall, row});

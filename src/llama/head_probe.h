@@ -1,4 +1,4 @@
-// Runs the recall probe (core/recall_probe.h) on a model: one reading of some 1,200 tokens in a
+// Runs the recall probe (core/recall_probe.h) on a model: one reading of some 1,000 tokens in a
 // context of its own, and queries of the asking tokens alone.
 #pragma once
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -100,12 +101,47 @@ class Heads(Case):
     def test_refresh_probes_again(self):
         self.assertIn("looking for the heads", self.ok("heads", SMOL, "--refresh", env=self.env).stderr.decode())
 
-    def test_another_cache_type_is_another_probe(self):
-        with tempfile.TemporaryDirectory() as cache:
-            for kv in ("f16", "q8_0"):
-                done = self.ok("heads", SMOL, "-ctk", kv, "-ctv", kv, env={"XDG_CACHE_HOME": cache})
-                self.assertIn("looking for the heads", done.stderr.decode())
-            self.assertEqual(len(os.listdir(os.path.join(cache, "zoomr", "heads"))), 2)
+    def make_tiny(self, *names):
+        script = os.path.join(os.environ["ZOOMR_ROOT"], "tests", "models", "make_tiny.py")
+        subprocess.run([sys.executable, script, self.folder, *names], check=True)
+        return [self.path(name + ".gguf") for name in names]
+
+    def test_what_the_scores_depend_on_is_another_probe(self):
+        model, lora = self.make_tiny("llama", "lora")
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        for more in ((), ("-ctk", "f32"), ("-ctv", "f32"), ("--lora", lora), ("--lora-scaled", lora + ":0.3"),
+                     ("--rope-freq-base", "20000"), ("--override-kv", "llama.rope.freq_base=float:5000")):
+            self.assertIn("looking for", self.ok("heads", model, *more, env=env).stderr.decode(), more)
+            self.assertEqual(self.ok("heads", model, *more, env=env).stderr, b"", more)
+        self.assertEqual(len(os.listdir(self.path("cache/zoomr/heads"))), 7)
+        os.utime(model, (1, 1))
+        self.assertIn("looking for", self.ok("heads", model, env=env).stderr.decode())
+
+    def test_a_model_too_short_for_the_text(self):
+        (model,) = self.make_tiny("gpt2")
+        done = zoomr("heads", model, env=self.env)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("trained length, 256 tokens, has no room", done.stderr.decode())
+
+    def test_a_model_without_such_heads_is_told_so(self):
+        """What is kept says that the best head has 0.2, then 0.05."""
+        run = ("run", "-m", SMOL, "-p", "Hi", "-n", "4", "--select", "retrieval")
+        (path,) = self.kept()
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        kept = self.path("cache/zoomr/heads/" + os.path.basename(path))
+        os.makedirs(os.path.dirname(kept))
+        for best in (0.2, 0.05):
+            found = json.loads(self.first.stdout)
+            for head in found["heads"]:
+                head["value"] *= best
+            with open(kept, "w") as file:
+                json.dump(found, file)
+            if best == 0.2:
+                stderr = self.ok(*run, env=env).stderr.decode()
+                self.assertEqual(stderr.count("zoomr: no head of this model stands out"), 1, stderr)
+            else:
+                self.refused(*run, says="no head of this model looks facts up", env=env)
+                self.assertIn("none to follow", self.ok("heads", SMOL, env=env).stdout.decode())
 
     def test_an_unwritable_cache_is_one_note(self):
         done = self.ok("heads", SMOL, "--json", env={"XDG_CACHE_HOME": self.write("file", "x")})
@@ -143,6 +179,7 @@ class Heads(Case):
             ((*run, "--heads", "18.6", "--name-heads", "x"), "--name-heads"),
             ((*run, "--heads", "18.6", "--name-heads", "40.1"), "no head 40.1"),
             (("bench", "-m", SMOL, "--policy", "zoomr:select=retrieval:heads=nothing"), "cannot read nothing"),
+            (("bench", "-m", SMOL, "--policy", "zoomr:select=retrieval:heads=18.6+50.7", "-n", "4"), "no head 50.7"),
             (("eval", "-m", SMOL, "--heads", "1.2.3"), "LAYER.HEAD"),
         ):
             with self.subTest(args=args):

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 
 #include "zoomr/error.h"
 
@@ -133,13 +133,37 @@ TEST(HeadList, IsReadInItsOrder) {
   }
 }
 
+// Sets a variable of the environment and puts it back.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    setenv(name, value, 1);
+  }
+  ~Variable() {
+    if (old_) {
+      setenv(name_, old_->c_str(), 1);
+    } else {
+      unsetenv(name_);
+    }
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
 TEST(HeadsFolder, FollowsXdg) {
-  setenv("XDG_CACHE_HOME", "/somewhere", 1);
-  EXPECT_EQ(heads_folder(), "/somewhere/zoomr/heads");
-  setenv("XDG_CACHE_HOME", "", 1);
-  setenv("HOME", "/home/me", 1);
+  const Variable home("HOME", "/home/me");
+  {
+    const Variable cache("XDG_CACHE_HOME", "/somewhere");
+    EXPECT_EQ(heads_folder(), "/somewhere/zoomr/heads");
+  }
+  const Variable cache("XDG_CACHE_HOME", "");
   EXPECT_EQ(heads_folder(), "/home/me/.cache/zoomr/heads");
-  setenv("HOME", "", 1);
+  const Variable homeless("HOME", "");
   EXPECT_EQ(heads_folder(), "");
 }
 
