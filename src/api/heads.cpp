@@ -73,10 +73,12 @@ std::vector<RetrievalHead> place_heads(const std::vector<Head>& heads, const Lla
   for (const Head& head : heads) {
     const auto layer = static_cast<std::size_t>(head.layer);
     if (layer >= layers.size() || head.head >= layers[layer].n_head) {
+      int most = 0;  // a hybrid's layers may have none
+      for (const LayerShape& shape : layers) most = std::max(most, shape.n_head);
       throw Error(ErrorCode::bad_input, "the model has no head " +
                                             head_name(head.layer, head.head) + ": it has " +
                                             std::to_string(layers.size()) + " layers of " +
-                                            std::to_string(layers.front().n_head) + " heads");
+                                            std::to_string(most) + " heads");
     }
     const LayerShape& shape = layers[layer];
     placed.push_back({head.layer, head.head, head.head / (shape.n_head / shape.n_head_kv)});
