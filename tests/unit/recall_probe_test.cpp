@@ -84,7 +84,7 @@ class Planted {
     for (Pos pos = 0; pos < 8; ++pos) {
       std::vector<float> key(8, 0);
       key[static_cast<std::size_t>(pos / 2)] = 1;
-      key[static_cast<std::size_t>(4 + pos / 2)] = 1;
+      key[4 + static_cast<std::size_t>(pos / 2)] = 1;
       keys_.append(pos, key_layout, key);
     }
   }
