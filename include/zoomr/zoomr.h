@@ -60,6 +60,11 @@ struct RunOptions {
                        // the prompt and n_predict need
   int n_predict = -1;  // most generated tokens; < 0: until the positions end
 
+  // Of select retrieval: which heads say what is needed now, and which what is needed soon.
+  std::string heads = "auto";       // auto: a probe finds them once and keeps them; L.H,...; a file
+                                    // of zoomr heads --json
+  std::string name_heads = "auto";  // auto: the probe's or the file's, with L.H none; L.H,...; none
+
   std::string summaries = "none";  // none, native, prompted or injected
   std::string summary_begin = "<|begin_of_summary|>";
   std::string summary_end = "<|end_of_summary|>";

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "api/heads.h"
 #include "core/policy.h"
 
 namespace zoomr {
@@ -41,6 +42,10 @@ float to_float(const std::string& key, const std::string& value) {
 void set(RunOptions& options, const std::string& key, const std::string& value) {
   if (key == "select")
     options.settings.select = value;
+  else if (key == "heads")
+    options.heads = value;
+  else if (key == "name-heads")
+    options.name_heads = value;
   else if (key == "window")
     options.settings.window = to_int(key, value);
   else if (key == "sink")
@@ -68,10 +73,11 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
   else if (key == "budget")
     options.budget = parse_budget(value);
   else
-    throw Error(ErrorCode::bad_input,
-                "unknown policy setting '" + key +
-                    "': select, window, sink, vote-k, consensus, zoom-in, zoom-in-name, zoom-max, "
-                    "second-look, fade, summaries, ctk, ctv or budget");
+    throw Error(
+        ErrorCode::bad_input,
+        "unknown policy setting '" + key +
+            "': select, heads, name-heads, window, sink, vote-k, consensus, zoom-in, zoom-in-name, "
+            "zoom-max, second-look, fade, summaries, ctk, ctv or budget");
 }
 
 }  // namespace
@@ -107,6 +113,7 @@ std::vector<PolicySpec> parse_policies(std::string_view list, const RunOptions& 
     }
     spec.options.settings.summaries = spec.options.summaries != "none";
     (void)make_policy(spec.options.policy, spec.options.settings);  // its errors come first
+    check_head_flags(spec.options);
     specs.push_back(std::move(spec));
   }
   return specs;

@@ -60,6 +60,8 @@ Json context_settings(const ContextOptions& o) {
 Json run_settings(const RunOptions& o) {
   Json settings = {{"policy", o.policy},
                    {"select", o.settings.select},
+                   {"heads", o.heads},
+                   {"name-heads", o.name_heads},
                    {"window", o.settings.window},
                    {"sink", o.settings.sink},
                    {"vote-k", o.settings.vote_k},

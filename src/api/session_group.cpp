@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/heads.h"
 #include "api/run_settings.h"
 #include "core/text_hash.h"
-#include "llama/head_probe.h"
 #include "llama/model.h"
 #include "llama/sampler.h"
 #include "llama/self_test.h"
@@ -60,10 +60,7 @@ SessionGroup::SessionGroup(const LlamaModel& model, const RunOptions& options,
     : model_(model), options_(options) {
   check_options(options_);
   options_.settings.summaries = options_.summaries != "none";
-  if (options_.policy == "zoomr" && options_.settings.select == "retrieval" &&
-      options_.settings.heads.empty()) {
-    options_.settings.heads = retrieval_heads(probe_heads(model_, options_.context));
-  }
+  settle_heads(model_, options_, [this](const std::string& note) { notes_.push_back(note); });
   std::vector<std::vector<Token>> tokens;
   std::vector<Place> places;
   const auto policy = make_policy(options_.policy, options_.settings);
@@ -179,6 +176,7 @@ void SessionGroup::announce(const Session& session) const {
                          .unit = session.policy().unit(),
                          .n_ctx = kv_->n_cells(),
                          .options = run_settings(options_)});
+  for (const std::string& note : notes_) session.write(NoteEvent{0, note});
 }
 
 bool SessionGroup::step() {

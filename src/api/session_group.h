@@ -70,7 +70,8 @@ class SessionGroup {
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::uint32_t> seeds_;
   std::vector<bool> ended_;
-  std::vector<int> cells_;  // of the context, by member
+  std::vector<int> cells_;          // of the context, by member
+  std::vector<std::string> notes_;  // of the heads' choice
 };
 
 }  // namespace zoomr

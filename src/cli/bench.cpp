@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "api/heads.h"
 #include "api/policy_spec.h"
 #include "cli/options.h"
 #include "core/trace.h"
@@ -235,15 +236,17 @@ void add_flags(CLI::App& app, ModelOptions& model, BenchOptions& b) {
   app.add_option_function<std::string>(
       "--budget", [&b](const std::string& text) { b.run.budget = parse_budget(text); },
       "Most resident tokens of bounded policies; +N: beyond the 32 pinned ones");
+  add_head_flags(app, b.run);
   add_model_flags(app, model);
   add_context_flags(app, b.run);
 }
 
 int bench_command(const ModelOptions& model_options, const BenchOptions& options, std::ostream& out,
                   std::ostream& progress) {
-  const std::vector<PolicySpec> specs = parse_policies(options.policies, options.run);
+  std::vector<PolicySpec> specs = parse_policies(options.policies, options.run);
   const std::vector<Test> tests = tests_of(options);
   const Model model(model_options);
+  for (PolicySpec& spec : specs) settle_heads(model.impl(), spec.options, tell);
   std::vector<nlohmann::ordered_json> rows;
   for (const Test& test : tests) {
     std::vector<Row> of_test;

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "api/heads.h"
 #include "api/run_settings.h"
 #include "chat/chat_template.h"
 #include "cli/options.h"
@@ -128,6 +129,16 @@ void show(const std::vector<Sample>& samples, const std::string& report, std::os
   if (!report.empty()) write_report(report, samples, rows);
 }
 
+// Their heads, and each thing to say of them once.
+void settle_cells(const Model& model, std::vector<Cell>& cells) {
+  std::set<std::string> told;
+  for (Cell& cell : cells) {
+    settle_heads(model.impl(), cell.options, [&told](const std::string& line) {
+      if (told.insert(line).second) tell(line);
+    });
+  }
+}
+
 }  // namespace
 
 void add_flags(CLI::App& app, EvalCommand& e) {
@@ -185,9 +196,10 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
   const int n_taught = command.run.n_predict;
   if (command.run.sampling.seed == kRandomSeed) command.run.sampling.seed = std::random_device{}();
   if (n_taught < 0) command.run.n_predict = kAnswerTokens;
-  const std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
+  std::vector<Cell> cells = make_cells(command.policies, command.budgets, command.run);
   const Tasks tasks = load_tasks(command);
   const Model model(command.model);
+  if (command.record.empty()) settle_cells(model, cells);
   const ChatTemplate chat(model.impl().get(), "");
   const PromptOf prompt_of = [&chat](const Problem& problem, const RunOptions& options) {
     const std::string system = with_summary_request(problem.system, options);

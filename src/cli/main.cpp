@@ -13,6 +13,7 @@
 
 #include "cli/bench.h"
 #include "cli/eval.h"
+#include "cli/heads.h"
 #include "cli/inspect.h"
 #include "cli/models_command.h"
 #include "cli/options.h"
@@ -71,6 +72,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
   zoomr::TuneCommand tune_options;
+  zoomr::HeadsCommand heads_options;
   std::string memory;
   bool models_json = false;
 
@@ -93,6 +95,9 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   CLI::App* tune = app.add_subcommand(
       "tune", "Which settings of --select retrieval suit a model: recordings replayed");
   add_flags(*tune, tune_options);
+  CLI::App* heads = app.add_subcommand("heads", "Which heads of a model look things up");
+  add_flags(*heads, heads_options);
+  add_log_flags(*heads, log);
   CLI::App* models = app.add_subcommand("models", "Known models, and which are here");
   models->add_flag("--json", models_json, "Print JSON");
 
@@ -120,6 +125,10 @@ int dispatch(CLI::App& app, int argc, char** argv) {
     return zoomr::inspect_command(inspect_options, std::cout);
   }
   if (*tune) return zoomr::tune_command(tune_options, std::cout);
+  if (*heads) {
+    zoomr::settle(heads_options.run);
+    return zoomr::heads_command(heads_options, std::cout);
+  }
   if (*models) return zoomr::models_command(models_json, std::cout);
   std::cout << app.help();
   return 0;

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "api/heads.h"
 #include "api/policy_spec.h"
 #include "core/policy.h"
 
@@ -306,6 +307,20 @@ void add_policy_flags(CLI::App& app, RunOptions& o) {
   add_thinking_flags(app, o);
 }
 
+void add_head_flags(CLI::App& app, RunOptions& o) {
+  const std::string group = "Memory";
+  app.add_option("--heads", o.heads,
+                 "--select retrieval: the heads that say what is needed now: auto (zoomr heads "
+                 "finds them once and keeps them), LAYER.HEAD,..., or a file of zoomr heads --json")
+      ->group(group);
+  app.add_option("--name-heads", o.name_heads,
+                 "--select retrieval: the heads that say, at a name, what is needed soon: auto, "
+                 "LAYER.HEAD,... or none")
+      ->group(group);
+}
+
+void tell(const std::string& line) { std::cerr << "zoomr: " << line << std::endl; }
+
 void add_thinking_flags(CLI::App& app, RunOptions& o) {
   const std::string group = "Memory";
   app.add_option(
@@ -313,6 +328,7 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
          "Policy zoomr: what comes back: paper (votes of all heads), retrieval (what the heads "
          "that look things up attend to) or none (no votes)")
       ->group(group);
+  add_head_flags(app, o);
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);
   app.add_option("--consensus", o.settings.consensus, "Lines or thoughts that a vote brings back")
       ->group(group);
@@ -375,6 +391,7 @@ void settle(RunOptions& options) {
   if (c.threads < 1) c.threads = cores;
   if (c.threads_batch < 1) c.threads_batch = c.threads;
   if (options.sampling.ignore_eos) options.loop_guard = false;
+  check_head_flags(options);
 }
 
 }  // namespace zoomr

@@ -15,7 +15,9 @@ void add_context_flags(CLI::App& app, RunOptions& options);
 void add_sampling_flags(CLI::App& app, SamplingOptions& options);
 // Policy, budget, and all of add_thinking_flags: what ZoomR adds.
 void add_policy_flags(CLI::App& app, RunOptions& options);
-// Selection, window, summaries, lines.
+// Which heads --select retrieval follows.
+void add_head_flags(CLI::App& app, RunOptions& options);
+// Selection with its heads, window, summaries, lines.
 void add_thinking_flags(CLI::App& app, RunOptions& options);
 
 // llama.cpp's flags of several letters behind one dash (-ngl, -ctk, ...) become their long names,
@@ -24,6 +26,9 @@ void add_thinking_flags(CLI::App& app, RunOptions& options);
 
 // "8G", "512M", "1073741824". Throws Error(bad_input).
 [[nodiscard]] std::size_t parse_bytes(const std::string& text);
+
+// One line to stderr, "zoomr: ...".
+void tell(const std::string& line);
 
 // What only makes sense together is checked here: threads against cores (clamped, with one warning
 // line to stderr), files of grammars read. Throws Error(bad_input).

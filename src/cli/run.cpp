@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "api/heads.h"
 #include "chat/chat_template.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
@@ -193,6 +194,7 @@ int run_command(RunCommand& command) {
   (void)make_policy(command.run.policy, {.select = command.run.settings.select,
                                          .summaries = command.run.summaries != "none"});
   const Model model(command.model);
+  settle_heads(model.impl(), command.run, tell);
   const Prompt prompt = make_prompt(command, model);
 
   const bool live = !command.json && isatty(STDOUT_FILENO) != 0;

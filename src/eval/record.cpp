@@ -1,12 +1,11 @@
 #include "eval/record.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "api/head_file.h"
 #include "api/session_group.h"
 #include "llama/model.h"
 #include "zoomr/error.h"
@@ -102,21 +101,8 @@ HeadSelection parse_heads(const std::string& text) {
     heads.all = true;
     return heads;
   }
-  std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) {
-    Head head;
-    const char* end = part.data() + part.size();
-    const auto layer = std::from_chars(part.data(), end, head.layer);
-    const bool dot = layer.ec == std::errc() && layer.ptr != end && *layer.ptr == '.';
-    const auto index = dot ? std::from_chars(layer.ptr + 1, end, head.head) : layer;
-    if (!dot || index.ec != std::errc() || index.ptr != end || head.layer < 0 || head.head < 0) {
-      throw Error(ErrorCode::bad_input,
-                  "heads are 'all' or LAYER.HEAD[,LAYER.HEAD...], not '" + text + "'");
-    }
-    heads.chosen.push_back(head);
-  }
+  heads.chosen = parse_head_list("--record-heads", text);
   std::sort(heads.chosen.begin(), heads.chosen.end());
-  heads.chosen.erase(std::unique(heads.chosen.begin(), heads.chosen.end()), heads.chosen.end());
   return heads;
 }
 

@@ -1,6 +1,7 @@
 #include "llama/head_probe.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "llama/llama_kv.h"
@@ -12,66 +13,94 @@ namespace zoomr {
 
 namespace {
 
-constexpr std::size_t kMostHeads = 6;
-constexpr double kLeastScore = 0.1;
+constexpr std::size_t kBatch = 256;  // tokens; bounds what is captured at a time
+
+struct Reading {
+  std::vector<Token> tokens;
+  std::vector<Recall> recalls;
+};
+
+// The longest text that fits the model's trained length.
+Reading make_reading(const LlamaModel& model) {
+  for (int n_facts = kMostRecallFacts; n_facts >= 2; n_facts /= 2) {
+    const RecallText text = make_recall_text(n_facts);
+    Reading reading{.tokens = model.tokenize(text.text, true, false), .recalls = {}};
+    if (static_cast<int>(reading.tokens.size()) > model.n_ctx_train()) continue;
+    std::vector<std::string> pieces;
+    for (const Token token : reading.tokens) {
+      pieces.push_back(model.is_text(token) ? model.piece(token) : "");
+    }
+    reading.recalls = find_recalls(text, pieces);
+    return reading;
+  }
+  throw Error(ErrorCode::unsupported,
+              "the model's trained length, " + std::to_string(model.n_ctx_train()) +
+                  " tokens, has no room for the recall probe's text (--heads, --select paper)");
+}
+
+// Reads on from `begin`, at most one batch, and scores what was asked in it. Returns its end.
+std::size_t read_batch(LlamaKv& kv, const Reading& reading, std::size_t begin, KeyLog& keys,
+                       HeadScorer& scorer) {
+  struct Asked {
+    HeadKind kind;
+    const Recall* recall;
+    std::size_t row;  // of the captured queries
+  };
+  const std::size_t end = std::min(
+      {reading.tokens.size(), begin + kBatch, begin + static_cast<std::size_t>(kv.max_batch())});
+  std::vector<BatchToken> batch;
+  std::vector<Asked> asked;
+  Capture capture{
+      .keys = {.all = true}, .queries = {.all = true}, .key_rows = {}, .query_rows = {}};
+  for (std::size_t i = begin; i < end; ++i) {
+    const Pos pos = static_cast<Pos>(i);
+    batch.push_back({.token = reading.tokens[i], .pos = pos, .seq = 0, .logits = false});
+    capture.key_rows.push_back(static_cast<int>(i - begin));
+    const std::size_t n_before = asked.size();
+    for (const Recall& recall : reading.recalls) {
+      if (recall.fact.end > pos) continue;  // a vocabulary that cannot spell the text
+      const std::size_t row = capture.query_rows.size();
+      if (recall.value_at == pos) asked.push_back({HeadKind::value, &recall, row});
+      if (recall.name_at == pos) asked.push_back({HeadKind::name, &recall, row});
+    }
+    if (asked.size() > n_before) capture.query_rows.push_back(static_cast<int>(i - begin));
+  }
+  if (kv.decode(batch, capture) != DecodeStatus::ok) {
+    throw Error(ErrorCode::failed, "the recall probe could not decode: " + last_llama_error());
+  }
+  const Observation& seen = kv.observation();
+  for (std::size_t i = begin; i < end; ++i) {
+    keys.append(static_cast<Pos>(i), seen.key_layout, seen.key_row(i - begin));
+  }
+  for (const Asked& a : asked) {
+    scorer.add(a.kind, *a.recall, keys, seen.query_layout, seen.query_row(a.row));
+  }
+  return end;
+}
 
 }  // namespace
 
-std::vector<HeadScore> probe_heads(const LlamaModel& model, const ContextOptions& context) {
-  const RecallText text = make_recall_text();
-  const std::vector<Token> tokens = model.tokenize(text.text, true, false);
-  std::vector<std::string> pieces;
-  for (const Token token : tokens) pieces.push_back(model.is_text(token) ? model.piece(token) : "");
-  const std::vector<Recall> recalls = find_recalls(text, pieces);
-  LlamaKv kv(model, {.n_cells = static_cast<int>(tokens.size()),
+HeadProbe probe_heads(const LlamaModel& model, const ContextOptions& context) {
+  const auto start = std::chrono::steady_clock::now();
+  const Reading reading = make_reading(model);
+  LlamaKv kv(model, {.n_cells = static_cast<int>(reading.tokens.size()),
                      .n_sessions = 1,
                      .swa_full = true,
                      .context = context});
   KeyLog keys;
-  HeadLayout query_layout;
-  std::vector<std::vector<float>> queries(recalls.size());
-  for (std::size_t begin = 0; begin < tokens.size();) {
-    const std::size_t end =
-        std::min(tokens.size(), begin + static_cast<std::size_t>(kv.max_batch()));
-    std::vector<BatchToken> batch;
-    Capture capture{.keys = {.all = true}, .queries = {.all = true}};
-    std::vector<std::size_t> asked;  // recalls, in the order of their query rows
-    for (std::size_t i = begin; i < end; ++i) {
-      capture.key_rows.push_back(static_cast<int>(i - begin));
-      for (std::size_t r = 0; r < recalls.size(); ++r) {
-        if (static_cast<std::size_t>(recalls[r].at) != i) continue;
-        capture.query_rows.push_back(static_cast<int>(i - begin));
-        asked.push_back(r);
-      }
-      batch.push_back({.token = tokens[i], .pos = static_cast<Pos>(i), .seq = 0, .logits = false});
-    }
-    if (kv.decode(batch, capture) != DecodeStatus::ok) {
-      throw Error(ErrorCode::failed, "the recall probe could not decode: " + last_llama_error());
-    }
-    const Observation& seen = kv.observation();
-    for (std::size_t i = begin; i < end; ++i)
-      keys.append(static_cast<Pos>(i), seen.key_layout, seen.key_row(i - begin));
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-      const auto row = seen.query_row(i);
-      queries[asked[i]].assign(row.begin(), row.end());
-      query_layout = seen.query_layout;
-    }
-    begin = end;
+  HeadScorer scorer;
+  for (std::size_t at = 0; at < reading.tokens.size();) {
+    at = read_batch(kv, reading, at, keys, scorer);
   }
-  return score_heads(keys, recalls, query_layout, queries);
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+  return {.scores = scorer.scores(),
+          .n_tokens = static_cast<int>(reading.tokens.size()),
+          .seconds = passed.count()};
 }
 
-std::vector<RetrievalHead> retrieval_heads(const std::vector<HeadScore>& scores) {
-  std::vector<RetrievalHead> heads;
-  for (const HeadScore& score : scores) {
-    if (heads.size() == kMostHeads || score.score < kLeastScore) break;
-    heads.push_back({score.head.layer, score.head.head, score.key_head});
-  }
-  if (heads.empty()) {
-    throw Error(ErrorCode::unsupported,
-                "--select retrieval: no head of this model looks facts up (--select paper)");
-  }
-  return heads;
+std::vector<LayerShape> layer_shapes(const LlamaModel& model, const ContextOptions& context) {
+  const LlamaKv kv(model, {.n_cells = 256, .n_sessions = 1, .swa_full = true, .context = context});
+  return {kv.layers().begin(), kv.layers().end()};
 }
 
 }  // namespace zoomr

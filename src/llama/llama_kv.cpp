@@ -116,13 +116,26 @@ void LlamaKv::make_context(const LlamaKvOptions& options) {
 }
 
 // One token, decoded and forgotten, shows every layer's heads and the cache's tensors. It also
-// takes the back end's warm-up out of the first real step.
+// takes the back end's warm-up out of the first real step. Where some layers have a sliding window,
+// two more tokens stand before it, one of them too far back for a window: the layers that do not
+// see that one are the windowed ones.
 void LlamaKv::learn_shapes() {
-  tap_->learn();
-  const BatchToken token{.token = model_.any_token(), .pos = 0, .seq = 0, .logits = true};
-  Batch batch({&token, 1});
-  const int status = llama_decode(context_.get(), batch.view());
-  llama_synchronize(context_.get());
+  const int window = llama_model_n_swa(model_.get());  // tokens; 0: none
+  std::vector<BatchToken> tokens = {
+      {.token = model_.any_token(), .pos = 0, .seq = 0, .logits = true}};
+  if (window > 0) {
+    tokens[0].seq = scratch();  // an empty sequence may begin anywhere
+    tokens.push_back({.token = tokens[0].token, .pos = window + 1, .seq = 0, .logits = true});
+    tokens.push_back({.token = tokens[0].token, .pos = window + 2, .seq = 0, .logits = true});
+  }
+  int status = 0;
+  for (std::size_t i = 0; i < tokens.size() && status == 0; ++i) {
+    if (i == 2) share(scratch(), 0, {0, 1});
+    if (i + 1 == tokens.size()) tap_->learn(static_cast<int>(tokens.size()));
+    Batch batch({&tokens[i], 1});
+    status = llama_decode(context_.get(), batch.view());
+    llama_synchronize(context_.get());
+  }
   tap_->disarm();
   tap_->arm({});
   clear();

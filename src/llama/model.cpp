@@ -171,7 +171,9 @@ std::string_view llama_version() { return ::llama_version(); }
 
 void LlamaModel::Free::operator()(llama_model* model) const { llama_model_free(model); }
 
-LlamaModel::LlamaModel(const ModelOptions& options) : path_(find_model(options.path)) {
+LlamaModel::LlamaModel(const ModelOptions& options)
+    : path_(find_model(options.path)), options_(options) {
+  options_.path = path_;
   static const bool ready = [] {
     llama_backend_init();
     return true;

@@ -50,6 +50,8 @@ class LlamaModel final : public Vocabulary {
   [[nodiscard]] bool has_learned_positions() const { return has_learned_positions_; }
   // Everything about the weights that a blob's meaning depends on: file, overrides, adapters.
   [[nodiscard]] std::string identity() const;
+  // As given, but the path is the file's.
+  [[nodiscard]] const ModelOptions& options() const { return options_; }
   void apply_adapters(llama_context* context) const;
 
   [[nodiscard]] llama_model* get() const { return model_.get(); }
@@ -63,6 +65,7 @@ class LlamaModel final : public Vocabulary {
   void load_adapters(const ModelOptions& options);
 
   std::string path_;
+  ModelOptions options_;
   std::string identity_;
   int yarn_orig_ctx_ = 0;
   bool has_learned_positions_ = false;

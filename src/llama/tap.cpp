@@ -56,6 +56,29 @@ std::span<const HeadLayout::Item> items_of(const HeadLayout& layout, int layer) 
   return {first, last};
 }
 
+// Cells that the first row of an attention's mask lets through; src[3] is f16 or f32, [n_cells,
+// n_tokens], -inf where hidden (llama-graph.cpp, build_attn_inp_kq_mask). -1: there is no mask.
+int count_visible(const ggml_tensor* node) {
+  const ggml_tensor* mask = node->src[3];
+  if (mask == nullptr || (mask->type != GGML_TYPE_F16 && mask->type != GGML_TYPE_F32)) return -1;
+  std::vector<std::byte> row(ggml_row_size(mask->type, mask->ne[0]));
+  ggml_backend_tensor_get(mask, row.data(), 0, row.size());
+  int n = 0;
+  for (std::int64_t i = 0; i < mask->ne[0]; ++i) {
+    const std::byte* at = row.data() + static_cast<std::size_t>(i) * ggml_type_size(mask->type);
+    float value = 0;
+    ggml_fp16_t half = 0;
+    if (mask->type == GGML_TYPE_F32) {
+      std::memcpy(&value, at, sizeof value);
+    } else {
+      std::memcpy(&half, at, sizeof half);
+      value = ggml_fp16_to_fp32(half);
+    }
+    if (value > -1e4F) ++n;
+  }
+  return n;
+}
+
 }  // namespace
 
 bool Tap::on_eval(ggml_tensor* node, bool ask, void* user_data) {
@@ -71,8 +94,9 @@ bool Tap::on_eval(ggml_tensor* node, bool ask, void* user_data) {
   return true;
 }
 
-void Tap::learn() {
+void Tap::learn(int n_visible) {
   learning_ = true;
+  n_visible_ = n_visible;
   layers_.clear();
   cache_roots_.clear();
   cache_bytes_ = 0;
@@ -136,6 +160,7 @@ void Tap::take(ggml_tensor* node) {
 void Tap::learn_shape(const ggml_tensor* node, int layer) {
   if (layer >= static_cast<int>(layers_.size()))
     layers_.resize(static_cast<std::size_t>(layer) + 1);
+  const int n_visible = count_visible(node);
   // op_params of FLASH_ATTN_EXT: scale, max_bias, logit_softcap (ggml.c, ggml_flash_attn_ext).
   layers_[static_cast<std::size_t>(layer)] = {
       .n_head = static_cast<int>(node->src[0]->ne[2]),
@@ -143,6 +168,7 @@ void Tap::learn_shape(const ggml_tensor* node, int layer) {
       .d_head = static_cast<int>(node->src[0]->ne[0]),
       .scale = op_param(node, 0),
       .softcap = op_param(node, 2),
+      .windowed = n_visible >= 0 && n_visible < n_visible_,
   };
 }
 

@@ -26,8 +26,9 @@ class Tap {
   // The callback for llama_context_params::cb_eval; user_data is the Tap.
   static bool on_eval(ggml_tensor* node, bool ask, void* user_data);
 
-  // Learns the shapes of all layers and the cache's size from the next decode.
-  void learn();
+  // Learns the shapes of all layers and the cache's size from the next decode, of one token.
+  // n_visible: cells that it sees where no window hides any; a layer that sees fewer is windowed.
+  void learn(int n_visible);
   // What the decodes from now on are to copy; REQUIRES learned shapes when it asks for anything.
   void arm(const Capture& capture);
   void disarm();
@@ -55,6 +56,7 @@ class Tap {
   Layer& layer_state(int layer);
 
   bool learning_ = false;
+  int n_visible_ = 1;
   bool armed_ = false;
   Capture capture_;
   Observation observation_;

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -42,6 +44,146 @@ class Models(Case):
         names = [m["name"] for m in json.loads(self.ok("models", "--json").stdout)]
         with open(os.path.join(os.environ["ZOOMR_ROOT"], "script/models.tsv")) as table:
             self.assertEqual(names, [row.split("\t")[0] for row in table if not row.startswith("#")])
+
+
+class Heads(Case):
+    """The probe runs once a class; what it found is kept in the class's own cache."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls._cache = tempfile.TemporaryDirectory()
+        cls.env = {"XDG_CACHE_HOME": cls._cache.name}
+        cls.first = zoomr("heads", SMOL, "--json", env=cls.env)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._cache.cleanup()
+
+    def kept(self):
+        folder = os.path.join(self._cache.name, "zoomr", "heads")
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+
+    def test_finds_the_heads_of_smollm2(self):
+        self.assertEqual(self.first.returncode, 0, self.first.stderr.decode())
+        self.assertIn("zoomr: looking for the heads", self.first.stderr.decode())
+        found = json.loads(self.first.stdout)
+        self.assertEqual(len(found["heads"]), 270)
+        self.assertEqual(set(found["value_heads"][:2]), {"18.6", "18.7"})
+        self.assertTrue(found["name_heads"])
+        self.assertLessEqual(len(found["name_heads"]), 6)
+        for head in found["heads"]:
+            self.assertEqual(set(head), {"layer", "head", "key_head", "value", "name", "windowed"})
+            self.assertEqual(head["key_head"], head["head"] // 3)
+            self.assertFalse(head["windowed"])
+
+    def test_text_has_tables_and_a_picture(self):
+        out = self.ok("heads", "-m", SMOL, "--ascii", env=self.env).stdout.decode()
+        self.assertIn("kept in", out)
+        self.assertRegex(out, r" 1 +18\.[67] +2 +0\.\d\d +0\.\d\d +yes\n")
+        rows = re.findall(r"^ +(\d+)  ([.1-8]{9}) +([.1-8]{9})$", out, re.M)
+        self.assertEqual([int(row[0]) for row in rows], list(range(30)))
+        self.assertNotEqual(rows[18][1][6], ".")
+
+    def test_a_kept_probe_is_read_and_a_damaged_one_made_again(self):
+        again = self.ok("heads", SMOL, "--json", env=self.env)
+        self.assertEqual(again.stderr, b"")
+        self.assertEqual(again.stdout, self.first.stdout)
+        (path,) = self.kept()
+        with open(path, "wb") as file:
+            file.write(self.first.stdout[:1000])
+        repaired = self.ok("heads", SMOL, "--json", env=self.env)
+        self.assertIn("looking for the heads", repaired.stderr.decode())
+        self.assertEqual(json.loads(repaired.stdout)["heads"], json.loads(self.first.stdout)["heads"])
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), repaired.stdout)
+        self.assertEqual(self.kept(), [path])
+
+    def test_refresh_probes_again(self):
+        self.assertIn("looking for the heads", self.ok("heads", SMOL, "--refresh", env=self.env).stderr.decode())
+
+    def make_tiny(self, *names):
+        script = os.path.join(os.environ["ZOOMR_ROOT"], "tests", "models", "make_tiny.py")
+        subprocess.run([sys.executable, script, self.folder, *names], check=True)
+        return [self.path(name + ".gguf") for name in names]
+
+    def test_what_the_scores_depend_on_is_another_probe(self):
+        model, lora = self.make_tiny("llama", "lora")
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        for more in ((), ("-ctk", "f32"), ("-ctv", "f32"), ("--lora", lora), ("--lora-scaled", lora + ":0.3"),
+                     ("--rope-freq-base", "20000"), ("--override-kv", "llama.rope.freq_base=float:5000")):
+            self.assertIn("looking for", self.ok("heads", model, *more, env=env).stderr.decode(), more)
+            self.assertEqual(self.ok("heads", model, *more, env=env).stderr, b"", more)
+        self.assertEqual(len(os.listdir(self.path("cache/zoomr/heads"))), 7)
+        os.utime(model, (1, 1))
+        self.assertIn("looking for", self.ok("heads", model, env=env).stderr.decode())
+
+    def test_a_model_too_short_for_the_text(self):
+        (model,) = self.make_tiny("gpt2")
+        done = zoomr("heads", model, env=self.env)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("trained length, 256 tokens, has no room", done.stderr.decode())
+
+    def test_a_model_without_such_heads_is_told_so(self):
+        """What is kept says that the best head has 0.2, then 0.05."""
+        run = ("run", "-m", SMOL, "-p", "Hi", "-n", "4", "--select", "retrieval")
+        (path,) = self.kept()
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        kept = self.path("cache/zoomr/heads/" + os.path.basename(path))
+        os.makedirs(os.path.dirname(kept))
+        for best in (0.2, 0.05):
+            found = json.loads(self.first.stdout)
+            for head in found["heads"]:
+                head["value"] *= best
+            with open(kept, "w") as file:
+                json.dump(found, file)
+            if best == 0.2:
+                stderr = self.ok(*run, env=env).stderr.decode()
+                self.assertEqual(stderr.count("zoomr: no head of this model stands out"), 1, stderr)
+            else:
+                self.refused(*run, says="no head of this model looks facts up", env=env)
+                self.assertIn("none to follow", self.ok("heads", SMOL, env=env).stdout.decode())
+
+    def test_an_unwritable_cache_is_one_note(self):
+        done = self.ok("heads", SMOL, "--json", env={"XDG_CACHE_HOME": self.write("file", "x")})
+        self.assertEqual(done.stderr.decode().count("could not be kept"), 1)
+        self.assertEqual(json.loads(done.stdout)["value_heads"], json.loads(self.first.stdout)["value_heads"])
+
+    RUN = ("-p", "Count from one to sixty, one number a line.", "-n", "120", "--temp", "0", "--ignore-eos", "--select", "retrieval",
+           "--budget", "+96")
+
+    def test_a_run_follows_the_probe_a_file_or_the_heads_named(self):
+        by_probe = self.run_json(*self.RUN, env=self.env)
+        path = self.write("heads.json", self.first.stdout)
+        by_file = self.run_json(*self.RUN, "--heads", path, env=self.env)
+        found = json.loads(self.first.stdout)
+        by_hand = self.run_json(*self.RUN, "--heads", ",".join(found["value_heads"]), "--name-heads",
+                                ",".join(found["name_heads"]), env=self.env)
+        for record in (by_file, by_hand):
+            self.assertEqual(record["text_hash"], by_probe["text_hash"])
+            self.assertEqual(record["zoom_ins"], by_probe["zoom_ins"])
+        blind = self.run_json(*self.RUN, "--heads", "0.0", env=self.env)
+        self.assertNotEqual((blind["zoom_ins"], blind["zoom_outs"]), (by_probe["zoom_ins"], by_probe["zoom_outs"]))
+
+    def test_bad_input_is_one_clear_line(self):
+        run = ("run", "-m", SMOL, "-p", "Hi", "--select", "retrieval")
+        bad = self.write("bad.json", "{}")
+        for args, says in (
+            (("heads",), "no model"),
+            (("heads", self.path("none.gguf")), "no such file"),
+            (("heads", bad), "not a GGUF file"),
+            ((*run, "--heads", self.path("none.json")), "cannot read"),
+            ((*run, "--heads", bad), "not a file of zoomr heads --json"),
+            ((*run, "--heads", "18"), "LAYER.HEAD"),
+            ((*run, "--heads", "30.0"), "no head 30.0: it has 30 layers of 9 heads"),
+            ((*run, "--heads", "18.9"), "no head 18.9"),
+            ((*run, "--heads", "18.6", "--name-heads", "x"), "--name-heads"),
+            ((*run, "--heads", "18.6", "--name-heads", "40.1"), "no head 40.1"),
+            (("bench", "-m", SMOL, "--policy", "zoomr:select=retrieval:heads=nothing"), "cannot read nothing"),
+            (("bench", "-m", SMOL, "--policy", "zoomr:select=retrieval:heads=18.6+50.7", "-n", "4"), "no head 50.7"),
+            (("eval", "-m", SMOL, "--heads", "1.2.3"), "LAYER.HEAD"),
+        ):
+            with self.subTest(args=args):
+                self.refused(*args, says=says, env=self.env)
 
 
 class Bench(Case):
@@ -132,8 +274,14 @@ class Help(Case):
 
     def test_help_of_every_command(self):
         self.assertIn("replay", self.ok("--help").stdout.decode())
-        for command in ("run", "inspect", "models", "bench", "replay"):
+        for command in ("run", "heads", "inspect", "models", "bench", "replay"):
             self.assertIn("--help", self.ok(command, "--help").stdout.decode())
+
+    def test_the_heads_flags_are_wherever_policies_are(self):
+        for command in ("run", "eval", "bench"):
+            text = self.ok(command, "--help").stdout.decode()
+            self.assertIn("--heads", text)
+            self.assertIn("--name-heads", text)
 
     def test_every_policy_is_in_the_help_and_the_readme(self):
         text = self.ok("run", "--help").stdout.decode()

@@ -1,0 +1,170 @@
+#include "api/heads.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "core/text_hash.h"
+#include "llama/head_probe.h"
+#include "llama/model.h"
+
+namespace zoomr {
+
+namespace {
+
+// Size, time of change, and a hash of the first 16 MiB (a GGUF file's header and more) and of 64
+// places spread over the rest: another file under the same name is noticed, and none is read whole.
+std::string file_key(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr std::uint64_t kHead = 16 << 20;
+  constexpr std::uint64_t kPlace = 4096;
+  constexpr std::uint64_t kPlaces = 64;
+  std::error_code ignored;
+  const std::uint64_t size = fs::file_size(path, ignored);
+  const auto changed = fs::last_write_time(path, ignored).time_since_epoch().count();
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::min(size, kHead), '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (size > kHead + kPlace) {
+    std::string place(kPlace, '\0');
+    for (std::uint64_t i = 1; i <= kPlaces; ++i) {
+      file.seekg(static_cast<std::streamoff>(kHead + (size - kHead - kPlace) / kPlaces * i));
+      file.read(place.data(), static_cast<std::streamsize>(kPlace));
+      text += place;
+    }
+  }
+  return std::to_string(size) + ' ' + std::to_string(changed) + ' ' + text_hash(text);
+}
+
+// Everything that the probe's scores depend on.
+std::string probe_key(const LlamaModel& model, const ContextOptions& c) {
+  const ModelOptions& o = model.options();
+  std::string key = "probe " + std::to_string(kProbeVersion) + " llama " +
+                    std::string(llama_version()) + " model " + file_key(o.path);
+  for (const std::string& text : o.kv_overrides) key += " override " + text;
+  for (const LoraOptions& lora : o.loras) {
+    key += " lora " + file_key(lora.path) + ' ' + std::to_string(lora.scale);
+  }
+  key += " kv " + c.type_k + ' ' + c.type_v + " rope " + c.rope_scaling;
+  for (const float value : {c.rope_freq_base, c.rope_freq_scale, c.yarn_ext_factor,
+                            c.yarn_attn_factor, c.yarn_beta_fast, c.yarn_beta_slow}) {
+    key += ' ' + std::to_string(value);
+  }
+  return key + ' ' + std::to_string(c.yarn_orig_ctx);
+}
+
+std::string kept_path(const LlamaModel& model, const std::string& key) {
+  const std::string folder = heads_folder();
+  if (folder.empty()) return "";
+  return folder + "/" + std::filesystem::path(model.options().path).stem().string() + "-" +
+         text_hash(key) + ".json";
+}
+
+// The heads with the key heads that they read. Throws Error(bad_input): the model has no such head.
+std::vector<RetrievalHead> place_heads(const std::vector<Head>& heads, const LlamaModel& model,
+                                       const ContextOptions& context) {
+  if (heads.empty()) return {};
+  const std::vector<LayerShape> layers = layer_shapes(model, context);
+  std::vector<RetrievalHead> placed;
+  for (const Head& head : heads) {
+    const auto layer = static_cast<std::size_t>(head.layer);
+    if (layer >= layers.size() || head.head >= layers[layer].n_head) {
+      int most = 0;  // a hybrid's layers may have none
+      for (const LayerShape& shape : layers) most = std::max(most, shape.n_head);
+      throw Error(ErrorCode::bad_input, "the model has no head " +
+                                            head_name(head.layer, head.head) + ": it has " +
+                                            std::to_string(layers.size()) + " layers of " +
+                                            std::to_string(most) + " heads");
+    }
+    const LayerShape& shape = layers[layer];
+    placed.push_back({head.layer, head.head, head.head / (shape.n_head / shape.n_head_kv)});
+  }
+  return placed;
+}
+
+bool is_list(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789.,+") == std::string::npos;
+}
+
+std::string two_digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+void use_probe(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+  const auto found = find_heads(model, options.context, false, tell);
+  const std::vector<HeadScore>& scores = found.file.probe.scores;
+  options.settings.heads = choose_heads(scores, HeadKind::value);
+  options.settings.name_heads = choose_heads(scores, HeadKind::name);
+  if (options.settings.heads.empty()) {
+    throw Error(ErrorCode::unsupported,
+                "--select retrieval: no head of this model looks facts up (--select paper)");
+  }
+  const double best = best_score(scores, HeadKind::value);
+  if (best >= kClearScore) return;
+  tell("no head of this model stands out as one that looks facts up (the best has " +
+       two_digits(best) + ", clear is " + two_digits(kClearScore) +
+       "): what --select retrieval brings back may be wrong");
+}
+
+}  // namespace
+
+FoundHeads find_heads(const LlamaModel& model, const ContextOptions& context, bool refresh,
+                      const Tell& tell) {
+  FoundHeads found;
+  found.file.key = probe_key(model, context);
+  found.file.model = model.description();
+  found.path = kept_path(model, found.file.key);
+  if (!refresh) {
+    if (const auto text = read_text(found.path)) {
+      if (auto probe = parse_head_file(*text, found.file.key)) {
+        found.file.probe = std::move(*probe);
+        found.kept = true;
+        return found;
+      }
+    }
+  }
+  tell("looking for the heads that look things up, once for this model");
+  found.file.probe = probe_heads(model, context);
+  if (found.path.empty() || !write_whole(found.path, to_json(found.file).dump() + "\n")) {
+    tell("the heads could not be kept in " + heads_folder() + ": the next run looks again");
+    found.path.clear();
+  }
+  return found;
+}
+
+void check_head_flags(const RunOptions& o) {
+  if (o.heads != "auto" && is_list(o.heads)) (void)parse_head_list("--heads", o.heads);
+  if (o.heads != "auto" && !is_list(o.heads)) (void)read_named_heads(o.heads);
+  if (o.name_heads != "auto" && o.name_heads != "none") {
+    (void)parse_head_list("--name-heads", o.name_heads);
+  }
+}
+
+void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+  PolicySettings& settings = options.settings;
+  if (options.policy != "zoomr" || settings.select != "retrieval" || !settings.heads.empty())
+    return;
+  const auto place = [&](const std::vector<Head>& heads) {
+    return place_heads(heads, model, options.context);
+  };
+  if (options.heads == "auto") {
+    use_probe(model, options, tell);
+  } else if (is_list(options.heads)) {
+    settings.heads = place(parse_head_list("--heads", options.heads));
+  } else {
+    const NamedHeads named = read_named_heads(options.heads);
+    settings.heads = place(named.values);
+    settings.name_heads = place(named.names);
+  }
+  if (options.name_heads == "none") settings.name_heads.clear();
+  if (options.name_heads == "none" || options.name_heads == "auto") return;
+  settings.name_heads = place(parse_head_list("--name-heads", options.name_heads));
+}
+
+}  // namespace zoomr
