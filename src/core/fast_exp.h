@@ -19,4 +19,13 @@ namespace zoomr {
   return power * std::bit_cast<float>((n + 127) << 23);
 }
 
+// e^x within 4 %, in a fourth of the time, for what is an estimate anyway: the exponent's bits with
+// x's fraction as the mantissa (Schraudolph 1999). Of many x the errors cancel out.
+[[nodiscard]] inline float rough_exp(float x) {
+  constexpr float kOne = 8388608.0F;      // 2^23: the exponent's lowest bit
+  constexpr float kZero = 1064866805.0F;  // of x = 0: 127 * 2^23 less what centres the error
+  const float bound = x < -87.0F ? -87.0F : (x > 87.0F ? 87.0F : x);
+  return std::bit_cast<float>(static_cast<std::int32_t>(bound * (1.44269504F * kOne) + kZero));
+}
+
 }  // namespace zoomr

@@ -1,6 +1,7 @@
 #include "core/line_index.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "core/check.h"
@@ -14,12 +15,21 @@ namespace {
 constexpr int kTokens = KeyBlocks::kTokens;
 constexpr Pos kNewest = 64;  // tokens that are not put into a block yet
 
-void to_logits(float* products, std::size_t n, const LayerShape& shape) {
+// In place; returns the largest.
+float to_logits(float* products, std::size_t n, const LayerShape& shape) {
+  float peak = -std::numeric_limits<float>::max();
   if (shape.softcap > 0) {
-    for (std::size_t i = 0; i < n; ++i) products[i] = attention_logit(products[i], shape);
-    return;
+    for (std::size_t i = 0; i < n; ++i) {
+      peak = std::max(peak, products[i] = attention_logit(products[i], shape));
+    }
+    return peak;
   }
-  for (std::size_t i = 0; i < n; ++i) products[i] *= shape.scale;
+#pragma omp simd reduction(max : peak)
+  for (std::size_t i = 0; i < n; ++i) {
+    products[i] *= shape.scale;
+    peak = std::max(peak, products[i]);
+  }
+  return peak;
 }
 
 // e^(logit - peak), in place.
@@ -28,12 +38,9 @@ void to_weights(float* logits, std::size_t n, float peak) {
   for (std::size_t i = 0; i < n; ++i) logits[i] = fast_exp(logits[i] - peak);
 }
 
-float largest(const std::vector<float>& values) {
-  float peak = values.front();
-  const std::size_t n = values.size();
-#pragma omp simd reduction(max : peak)
-  for (std::size_t i = 0; i < n; ++i) peak = std::max(peak, values[i]);
-  return peak;
+void to_rough_weights(float* logits, std::size_t n, float peak) {
+#pragma omp simd
+  for (std::size_t i = 0; i < n; ++i) logits[i] = rough_exp(logits[i] - peak);
 }
 
 float sum(const float* values, std::size_t n) {
@@ -149,10 +156,12 @@ void LineIndex::weigh(const HeadLayout::Item& key, const float* query, const Lay
     const auto row = static_cast<std::size_t>(pos - blocks_end()) * layout_.row_size;
     weights[static_cast<std::size_t>(pos)] = dot(query, newest_.data() + row + key.offset, key.d);
   }
-  to_logits(weights.data(), weights.size(), shape);
-  const float peak = largest(weights);
-  to_weights(weights.data(), weights.size(), peak);
-  if (n_pairs < keys.n_pairs()) weigh_best(keys, ready, shape, peak, weights);
+  const float peak = to_logits(weights.data(), weights.size(), shape);
+  if (n_pairs == keys.n_pairs()) return to_weights(weights.data(), weights.size(), peak);
+  const auto estimated = static_cast<std::size_t>(blocks_end());
+  to_rough_weights(weights.data(), estimated, peak);
+  to_weights(weights.data() + estimated, weights.size() - estimated, peak);
+  weigh_best(keys, ready, shape, peak, weights);
 }
 
 // All dimensions for the first block and for those with the largest sums of estimates.

@@ -223,5 +223,17 @@ TEST(FastExp, IsExp) {
   EXPECT_EQ(fast_exp(0), 1);
 }
 
+TEST(RoughExp, IsExpOnAverage) {
+  double sum = 0;
+  double n = 0;
+  for (float x = -80; x < 80; x += 0.037F) {
+    const double ratio = rough_exp(x) / std::exp(static_cast<double>(x));
+    EXPECT_NEAR(ratio, 1, 0.04) << x;
+    sum += ratio;
+    ++n;
+  }
+  EXPECT_NEAR(sum / n, 1, 0.003);
+}
+
 }  // namespace
 }  // namespace zoomr
