@@ -25,7 +25,7 @@ void sum_pairs(const std::int16_t* block, const KeyBlocks::Query& query, int n,
 #if defined(__SSE2__)
   constexpr int kRegisters = KeyBlocks::kTokens / 4;
   __m128i sum[kRegisters] = {};
-  for (int i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
     const std::int16_t* column = block + static_cast<std::ptrdiff_t>(query.pairs[i]) * kColumn;
     std::int32_t two = 0;
     std::memcpy(&two, &query.integers[2 * i], sizeof two);
@@ -41,7 +41,7 @@ void sum_pairs(const std::int16_t* block, const KeyBlocks::Query& query, int n,
   }
 #else
   std::fill_n(sums, KeyBlocks::kTokens, 0);
-  for (int i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
     const std::int16_t* column = block + static_cast<std::ptrdiff_t>(query.pairs[i]) * kColumn;
     const std::int32_t a = query.integers[2 * i];
     const std::int32_t b = query.integers[2 * i + 1];
@@ -120,7 +120,7 @@ std::vector<float> KeyBlocks::take_last() {
   return keys;
 }
 
-KeyBlocks::Query KeyBlocks::prepare(const float* query) const {
+KeyBlocks::Query KeyBlocks::prepare(const float* query, int first) const {
   const std::size_t width = spread_.size();
   Query made{.values = std::vector<float>(query, query + d_),
              .pairs = std::vector<int>(static_cast<std::size_t>(n_pairs_)),
@@ -130,9 +130,12 @@ KeyBlocks::Query KeyBlocks::prepare(const float* query) const {
   std::vector<float> weight(static_cast<std::size_t>(n_pairs_), 0);
   for (std::size_t i = 0; i < width; ++i) weight[i / 2] += std::fabs(made.values[i]) * spread_[i];
   std::iota(made.pairs.begin(), made.pairs.end(), 0);
-  std::sort(made.pairs.begin(), made.pairs.end(), [&](int a, int b) {
+  const auto split = made.pairs.begin() + std::min(first, n_pairs_);
+  std::nth_element(made.pairs.begin(), split, made.pairs.end(), [&](int a, int b) {
     return weight[static_cast<std::size_t>(a)] > weight[static_cast<std::size_t>(b)];
   });
+  std::sort(made.pairs.begin(), split);  // memory is read forwards
+  std::sort(split, made.pairs.end());
   made.scale = scale_of(made.values);
   if (made.scale == 0) return made;
   for (std::size_t i = 0; i < width; ++i) {

@@ -35,9 +35,10 @@ class KeyBlocks {
     std::vector<std::int16_t> integers;  // [n_pairs][2] in that order: value * unit / scale
     float scale = 0;
   };
-  [[nodiscard]] Query prepare(const float* query) const;
-  // products[kTokens] = q.k of a block's tokens, by the query's first `n` pairs; the others count
-  // with the block's centre. All pairs: exact but for the rounding to 14 bits.
+  // `first`: how many of its pairs are to be the first ones.
+  [[nodiscard]] Query prepare(const float* query, int first) const;
+  // products[kTokens] = q.k of a block's tokens, by the query's first `n` pairs (as prepared, or
+  // all); the others count with the block's centre. All pairs: exact but for the rounding.
   void products(const Query& query, int block, int n, float* products) const;
 
  private:

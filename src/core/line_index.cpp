@@ -143,12 +143,12 @@ void LineIndex::weigh(const HeadLayout::Item& key, const float* query, const Lay
                       std::vector<float>& weights) const {
   weights.resize(static_cast<std::size_t>(size()));
   const KeyBlocks& keys = heads_[static_cast<std::size_t>(&key - layout_.items.data())];
-  const KeyBlocks::Query ready = keys.prepare(query);
   const bool exact = size() < options_.exact_below;
   const int n_pairs =
       exact ? keys.n_pairs()
             : std::clamp(static_cast<int>(options_.dims * static_cast<float>(keys.n_pairs())), 1,
                          keys.n_pairs());
+  const KeyBlocks::Query ready = keys.prepare(query, n_pairs);
   for (int b = 0; b < n_blocks_; ++b) {
     keys.products(ready, b, n_pairs, weights.data() + static_cast<std::ptrdiff_t>(b) * kTokens);
   }

@@ -3,10 +3,10 @@
 //
 // Keys are kept of every token for the key heads of one layout: in blocks of 32 tokens and 16 bits
 // (KeyBlocks), the newest ones as floats. A short memory is looked through in full. Of a long one
-// every token's product is had from half of the dimensions, those that tell keys apart most for
-// this query (the idea of SparQ, arXiv 2312.04985); the blocks that get most of a head's attention
-// by that, the first one and the newest tokens then get all dimensions. What the softmax divides by
-// is the sum over all tokens: exact ones and estimates.
+// every token's product is had from half of the dimensions, those that tell keys apart most
+// for this query (the idea of SparQ, arXiv 2312.04985); the blocks that get most of a head's
+// attention by that, the first one and the newest tokens then get all dimensions. What the softmax
+// divides by is the sum over all tokens: exact ones and estimates.
 //
 // Why not one mean key a line: docs/selection.md. Pure; one owner (the session).
 #pragma once

@@ -199,7 +199,8 @@ TEST(KeyBlocks, HoldAWideHeadsLargestSumIn32Bits) {
   blocks.add(keys.data(), kWide);
   const std::vector<float> query(kWide, 1);
   std::vector<float> products(KeyBlocks::kTokens);
-  blocks.products(blocks.prepare(query.data()), 0, blocks.n_pairs(), products.data());
+  blocks.products(blocks.prepare(query.data(), blocks.n_pairs()), 0, blocks.n_pairs(),
+                  products.data());
   for (std::size_t t = 0; t < products.size(); ++t) {
     EXPECT_NEAR(products[t], t % 2 == 0 ? kWide : -kWide, 1);
   }
@@ -211,7 +212,7 @@ TEST(KeyBlocks, HoldKeysThatDoNotDiffer) {
   blocks.add(keys.data(), 4);
   const std::vector<float> query = {1, 2, 3, 4};
   std::vector<float> products(KeyBlocks::kTokens);
-  blocks.products(blocks.prepare(query.data()), 0, 1, products.data());
+  blocks.products(blocks.prepare(query.data(), 1), 0, 1, products.data());
   for (const float product : products) EXPECT_NEAR(product, 20, 1e-5);
 }
 
