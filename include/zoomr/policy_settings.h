@@ -14,11 +14,13 @@ struct RetrievalHead {
 };
 
 struct PolicySettings {
-  int window = 32;               // most recent tokens always resident
-  int sink = 4;                  // first tokens always resident
-  int vote_k = 2;                // votes of each query head
-  int consensus = 2;             // thoughts or lines brought back by a vote
-  std::string select = "paper";  // who votes, with what: see DESIGN.md
+  int window = 32;    // most recent tokens always resident
+  int sink = 4;       // first tokens always resident
+  int vote_k = 2;     // votes of each query head
+  int consensus = 2;  // thoughts or lines brought back by a vote
+  // What comes back: see docs/selection.md. auto: retrieval, or paper where thoughts have summaries
+  // or no head looks things up.
+  std::string select = "auto";
   // select retrieval: who says which lines are needed now. Empty: a probe at load finds them.
   std::vector<RetrievalHead> heads;
   // select retrieval: who says, at a name, which lines are needed soon.

@@ -109,9 +109,10 @@ struct RunResult {
   std::size_t peak_kv_bytes = 0;  // allocated
   Pos stored_tokens = 0;          // in the store at the end
   std::size_t stored_bytes = 0;
-  int zoom_ins = 0;      // lines
-  int zoom_outs = 0;     // lines
-  int second_looks = 0;  // tokens that were decoded again
+  std::size_t index_bytes = 0;  // host memory of what selects: mean keys, or keys of chosen heads
+  int zoom_ins = 0;             // lines
+  int zoom_outs = 0;            // lines
+  int second_looks = 0;         // tokens that were decoded again
   // Missed mass: the share of the retrieval heads' attention that fell on lines that were not
   // resident, over the generated tokens. -1: not measured (policy zoomr --select retrieval does).
   double missed_mass = -1;      // mean

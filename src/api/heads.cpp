@@ -96,20 +96,30 @@ std::string two_digits(double value) {
   return text;
 }
 
-void use_probe(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+// False when the model has no heads to follow.
+[[nodiscard]] bool use_probe(const LlamaModel& model, RunOptions& options, const Tell& tell) {
   const auto found = find_heads(model, options.context, false, tell);
   const std::vector<HeadScore>& scores = found.file.probe.scores;
   options.settings.heads = choose_heads(scores, HeadKind::value);
   options.settings.name_heads = choose_heads(scores, HeadKind::name);
-  if (options.settings.heads.empty()) {
-    throw Error(ErrorCode::unsupported,
-                "--select retrieval: no head of this model looks facts up (--select paper)");
-  }
+  if (options.settings.heads.empty()) return false;
   const double best = best_score(scores, HeadKind::value);
-  if (best >= kClearScore) return;
+  if (best >= kClearScore) return true;
   tell("no head of this model stands out as one that looks facts up (the best has " +
        two_digits(best) + ", clear is " + two_digits(kClearScore) +
        "): what --select retrieval brings back may be wrong");
+  return true;
+}
+
+// No head to follow: the paper's rule takes over where the user left the choice to us.
+void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& tell) {
+  if (!chosen_by_us) {
+    throw Error(ErrorCode::unsupported,
+                "--select retrieval: no head of this model looks facts up (--select paper)");
+  }
+  settings.select = "paper";
+  settings.name_heads.clear();
+  tell("no head of this model looks facts up: all heads vote (--select paper)");
 }
 
 }  // namespace
@@ -148,13 +158,16 @@ void check_head_flags(const RunOptions& o) {
 
 void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell) {
   PolicySettings& settings = options.settings;
-  if (options.policy != "zoomr" || settings.select != "retrieval" || !settings.heads.empty())
-    return;
+  if (options.policy != "zoomr" || !settings.heads.empty()) return;
+  const bool chosen_by_us = settings.select == "auto";
+  // Summaries are the paper's index; lines alone are better found by the heads that look for them.
+  if (chosen_by_us) settings.select = options.summaries != "none" ? "paper" : "retrieval";
+  if (settings.select != "retrieval") return;
   const auto place = [&](const std::vector<Head>& heads) {
     return place_heads(heads, model, options.context);
   };
   if (options.heads == "auto") {
-    use_probe(model, options, tell);
+    if (!use_probe(model, options, tell)) return do_without_heads(settings, chosen_by_us, tell);
   } else if (is_list(options.heads)) {
     settings.heads = place(parse_head_list("--heads", options.heads));
   } else {

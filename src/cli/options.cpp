@@ -325,8 +325,9 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
   const std::string group = "Memory";
   app.add_option(
          "--select", o.settings.select,
-         "Policy zoomr: what comes back: paper (votes of all heads), retrieval (what the heads "
-         "that look things up attend to) or none (no votes)")
+         "Policy zoomr: what comes back: retrieval (what the heads that look things up attend to), "
+         "paper (votes of all heads), none; auto: retrieval, or paper with summaries and on models "
+         "without such heads")
       ->group(group);
   add_head_flags(app, o);
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);

@@ -31,8 +31,6 @@ class KeyLog {
  public:
   // REQUIRES: positions ascend by one from 0; the same layout at every call.
   void append(Pos pos, const HeadLayout& layout, std::span<const float> keys);
-  // Forgets the keys from pos on: those tokens are decoded again.
-  void truncate(Pos pos);
   [[nodiscard]] Pos size() const { return size_; }
   [[nodiscard]] const HeadLayout& layout() const { return layout_; }
   [[nodiscard]] const float* row(Pos pos) const {

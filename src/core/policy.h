@@ -61,12 +61,13 @@ struct View {
 };
 
 struct Needs {
-  HeadSelection keys;      // keys of the tokens decoded now, to be indexed
-  HeadSelection queries;   // queries of the last token decoded now
-  HeadSelection mass;      // attention mass of that token over the resident ones, of these heads
-  HeadSelection lines;     // how much these value heads need each line now: Evidence::lines
-  HeadSelection names;     // and these name heads soon; asked for beside `lines` only
-  float fade = 0.9F;       // what is left of LineNeed::kept after one token
+  HeadSelection keys;     // keys of the tokens decoded now, to be indexed
+  HeadSelection queries;  // queries of the last token decoded now
+  HeadSelection mass;     // attention mass of that token over the resident ones, of these heads
+  HeadSelection lines;    // beside no mass and no recent: how much these value heads need each line
+                          // now: Evidence::lines
+  HeadSelection names;    // and these name heads soon; asked for beside `lines` only
+  float fade = 0.9F;      // what is left of LineNeed::kept after one token
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
 

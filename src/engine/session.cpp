@@ -200,7 +200,9 @@ void Session::take_keys(Span batch, const Needs& needs, const Observation& seen,
     const Pos pos = batch.begin + static_cast<Pos>(i);
     const auto keys = seen.key_row(rows.first_key + i);
     if (options_.probe != nullptr) options_.probe->on_keys(pos, seen.key_layout, keys);
-    if (needs.every_token())
+    if (needs.lines.any())
+      line_index_.append(pos, seen.key_layout, keys);
+    else if (needs.every_token())
       evidence_.keys.append(pos, seen.key_layout, keys);
     else
       index_.add_key(pos, seen.key_layout, keys);
@@ -233,11 +235,11 @@ void Session::take_queries(const Needs& needs, const Observation& seen, const Ro
 void Session::note_line_need(const Needs& needs, const HeadLayout& layout,
                              std::span<const float> queries) {
   LineNeed& lines = evidence_.lines;
-  const auto mass_of = [&](const HeadSelection& heads) {
-    return line_mass(evidence_.keys, timeline_.lines(), layout, queries, heads, LinePool::mean);
+  const auto share = [&](const HeadSelection& heads) {
+    return line_index_.shares(timeline_.lines(), layout, queries, heads).mean;
   };
-  lines.now = mass_of(needs.lines);
-  lines.soon = mass_of(needs.names);
+  lines.now = share(needs.lines);
+  lines.soon = share(needs.names);
   lines.kept.resize(lines.now.size(), 0);
   const bool again = decoded_ <= needs_noted_;  // a second look: no token has passed
   needs_noted_ = decoded_;
@@ -293,7 +295,7 @@ void Session::applied(const EditEvent& edit) {
         residency_.resident.erase(edit.span);
         looked_again_ = decoded_;
         decoded_ = edit.span.begin;
-        evidence_.keys.truncate(decoded_);
+        line_index_.truncate(decoded_);
         break;
       case EditKind::compact:
         break;

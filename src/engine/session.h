@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/line_index.h"
 #include "core/loop_guard.h"
 #include "core/policy.h"
 #include "core/residency.h"
@@ -102,6 +103,7 @@ class Session {
   [[nodiscard]] const Residency& residency() const { return residency_; }
   [[nodiscard]] const Evidence& evidence() const { return evidence_; }
   [[nodiscard]] const ThoughtIndex& index() const { return index_; }
+  [[nodiscard]] std::size_t index_bytes() const { return index_.bytes() + line_index_.bytes(); }
   [[nodiscard]] const Policy& policy() const { return *policy_; }
   [[nodiscard]] Finish finish_reason() const { return finish_; }
   [[nodiscard]] const std::string& failure() const { return failure_; }
@@ -149,7 +151,8 @@ class Session {
   Segmenter segmenter_;
   LoopGuard loop_guard_;
   SummaryWriter summary_writer_;
-  ThoughtIndex index_;
+  ThoughtIndex index_;    // of policies that vote
+  LineIndex line_index_;  // of policies that follow chosen heads
   KeyLog unhidden_keys_;  // of the context that holds everything
   Evidence evidence_;
   Residency residency_;

@@ -94,6 +94,7 @@ struct Scene {
   int n_prompt = 12;
   int forced_chunk = 1;
   bool pin_prompt = true;
+  Pos keep = -1;
   bool loop_guard = false;
   std::string select = "paper";
   std::vector<RetrievalHead> heads = {};
@@ -114,6 +115,7 @@ struct Thinker {
     auto policy = make_policy(scene.policy, settings);
     SessionOptions o{.seq = scene.seq,
                      .budget = policy->bounded() ? scene.budget : 100000,
+                     .keep = scene.keep,
                      .max_positions = 100000,
                      .n_predict = scene.n_predict,
                      .forced_chunk = scene.forced_chunk,

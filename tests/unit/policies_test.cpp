@@ -13,7 +13,7 @@ namespace {
 World chain() { return World(make_timeline(10, std::vector<Pos>(10, 10), 5)); }
 
 std::unique_ptr<Policy> policy(const char* name, int window = 20, int sink = 4) {
-  return make_policy(name, {.window = window, .sink = sink});
+  return make_policy(name, {.window = window, .sink = sink, .select = "paper"});
 }
 
 VoteResult vote_for(const std::vector<Span>& winners) {
@@ -270,7 +270,7 @@ World summarised() {
 TEST(Zoomr, SummariesAreTheIndexOfTheirThoughts) {
   World w = summarised();
   w.boundary.sentence = true;
-  const auto p = make_policy("zoomr", {.window = 8, .summaries = true});
+  const auto p = make_policy("zoomr", {.window = 8, .select = "paper", .summaries = true});
   const Needs needs = p->needs(w.view());
   ASSERT_EQ(needs.vote->candidates.size(), 2U);
   EXPECT_EQ(needs.vote->candidates[0].key, (Span{30, 34}));
@@ -280,7 +280,7 @@ TEST(Zoomr, SummariesAreTheIndexOfTheirThoughts) {
 TEST(Zoomr, SummariesStayWhereThoughtsLeave) {
   World w = summarised();
   w.room = 34;
-  const auto p = make_policy("zoomr", {.window = 8, .summaries = true});
+  const auto p = make_policy("zoomr", {.window = 8, .select = "paper", .summaries = true});
   const Plan plan = p->plan(w.view());
   EXPECT_TRUE(plan.resident.covers({30, 34}));
   EXPECT_TRUE(plan.resident.covers({54, 58}));
@@ -290,7 +290,7 @@ TEST(Zoomr, SummariesStayWhereThoughtsLeave) {
 TEST(Zoomr, SummariesBeyondAQuarterLeaveOldestFirst) {
   World w = summarised();
   w.room = 25;  // a quarter is 6: one summary of 4
-  const auto p = make_policy("zoomr", {.window = 8, .summaries = true});
+  const auto p = make_policy("zoomr", {.window = 8, .select = "paper", .summaries = true});
   const Plan plan = p->plan(w.view());
   EXPECT_TRUE(plan.resident.covers({54, 58}));
   EXPECT_TRUE(plan.stored.covers({30, 34}));
@@ -374,7 +374,8 @@ TEST(Registry, AnUnknownSelectionIsRefused) {
 class EveryPolicy : public ::testing::TestWithParam<std::string_view> {};
 
 TEST_P(EveryPolicy, PlansWithinTheRoom) {
-  const auto p = make_policy(GetParam(), {.window = 20, .summaries = GetParam() == "summary-only"});
+  const auto p = make_policy(
+      GetParam(), {.window = 20, .select = "paper", .summaries = GetParam() == "summary-only"});
   for (Pos room = 26; room < 130; ++room) {
     World w = chain();
     w.room = p->bounded() ? room : 1000;

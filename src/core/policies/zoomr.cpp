@@ -102,10 +102,10 @@ class Zoomr final : public Policy {
 }  // namespace
 
 std::unique_ptr<Policy> make_zoomr(const PolicySettings& settings) {
-  if (settings.select == "retrieval") return make_retrieval(settings);
+  if (settings.select == "retrieval" || settings.select == "auto") return make_retrieval(settings);
   if (settings.select != "paper" && settings.select != "none") {
     throw Error(ErrorCode::bad_input,
-                "unknown --select '" + settings.select + "': paper, retrieval or none");
+                "unknown --select '" + settings.select + "': auto, retrieval, paper or none");
   }
   return std::make_unique<Zoomr>(settings);
 }
