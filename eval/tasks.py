@@ -3,6 +3,7 @@
 
   tasks.py chain [--steps 40] [--problems 20] [--seed 1]    chains of named steps
   tasks.py late [--problems 20] [--seed 1]                  ten small problems, then one about an early one
+  tasks.py recall [--facts 200] [--problems 20] [--seed 1]  a long prompt of facts, one of them asked for
   tasks.py gsm [--family NAME] [--problems 20] [--seed 1]   reasoning-gym's families (pip install reasoning-gym)
 
 The same arguments give the same bytes; eval/tasks/ holds what the defaults give.
@@ -71,6 +72,7 @@ def chain(n_steps, seed):
 
 
 PEOPLE = "Anna Boris Clara David Elena Felix Greta Henry Irene Jonas Katya Louis Maria Nils Olga Peter".split()
+RECALL_PEOPLE = PEOPLE + "Rosa Simon Tanja Ulrich Vera Walter Yvonne Zoltan".split()
 THINGS = "apples pens shells stamps coins cards beads nuts books plums".split()
 
 LATE_FORMS = (
@@ -106,6 +108,31 @@ def late(seed):
     return {"id": str(seed), "scorer": "steps", "prompt": prompt, "answer": str(values[early] + more), "steps": steps}
 
 
+PLACES = "shed attic cellar kitchen garage barn office hall".split()
+COLOURS = "red green blue white black brown grey yellow".split()
+
+
+def recall(n_facts, seed):
+    """Who keeps how many of what: a prompt of some 20 tokens a fact, and a question about one."""
+    rng = random.Random(f"recall {seed}")
+    pairs = [(person, thing) for person in RECALL_PEOPLE for thing in THINGS]
+    told = rng.sample(pairs, n_facts)
+    values = [rng.randint(11, 99) for _ in told]
+    lines = [
+        f"Entry {i + 1}: {person} keeps {value} {thing} in the {rng.choice(COLOURS)} {rng.choice(PLACES)}."
+        for i, ((person, thing), value) in enumerate(zip(told, values))
+    ]
+    asked = rng.randrange(n_facts // 10, n_facts * 8 // 10)  # neither at the beginning nor at the end
+    person, thing = told[asked]
+    prompt = (
+        "Read this list, then answer the question below it.\n\n"
+        + "\n".join(lines)
+        + f"\n\nQuestion: how many {thing} does {person} keep, and where? Answer in one sentence, then write the "
+        "line 'Answer: ' with the number alone."
+    )
+    return {"id": str(seed), "scorer": "answer", "prompt": prompt, "answer": str(values[asked])}
+
+
 def gsm(family, n_problems, seed):
     """reasoning-gym's problems in words; the answer is scored."""
     import reasoning_gym
@@ -122,21 +149,26 @@ def gsm(family, n_problems, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("chain", "late", "gsm"))
+    parser.add_argument("task", choices=("chain", "late", "recall", "gsm"))
     parser.add_argument("--problems", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1, help="of the first problem; the others follow")
     parser.add_argument("--steps", type=int, default=40, help="of a chain")
+    parser.add_argument("--facts", type=int, default=200, help="of a recall")
     parser.add_argument("--family", default="gsm_symbolic", help="of reasoning-gym")
     args = parser.parse_args()
     if args.problems < 1:
         parser.error("--problems is at least 1")
     if not CHAIN_FIRST + 2 <= args.steps <= 60:
         parser.error(f"--steps is between {CHAIN_FIRST + 2} and 60")
+    if not 20 <= args.facts <= len(RECALL_PEOPLE) * len(THINGS):
+        parser.error(f"--facts is between 20 and {len(RECALL_PEOPLE) * len(THINGS)}")
     seeds = range(args.seed, args.seed + args.problems)
     if args.task == "chain":
         problems = [chain(args.steps, seed) for seed in seeds]
     elif args.task == "late":
         problems = [late(seed) for seed in seeds]
+    elif args.task == "recall":
+        problems = [recall(args.facts, seed) for seed in seeds]
     else:
         problems = gsm(args.family, args.problems, args.seed)
     for problem in problems:

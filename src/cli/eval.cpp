@@ -143,7 +143,7 @@ void settle_cells(const Model& model, std::vector<Cell>& cells) {
 
 void add_flags(CLI::App& app, EvalCommand& e) {
   app.add_option("--task", e.tasks,
-                 "Problems: chain, late, gsm, text, a .jsonl file, or a text file to be read")
+                 "Problems: chain, late, recall, gsm, text, a .jsonl file, or a text file to be read")
       ->delimiter(',')
       ->group("Evaluation");
   app.add_option("--policy", e.policies,

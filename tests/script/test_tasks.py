@@ -38,6 +38,9 @@ class Generators(unittest.TestCase):
     def test_late_is_what_the_file_holds(self):
         self.same_as_the_file("late")
 
+    def test_recall_is_what_the_file_holds(self):
+        self.same_as_the_file("recall")
+
     def test_gsm_is_what_the_file_holds(self):
         sys.path.insert(0, str(ROOT / "out-python"))
         try:
@@ -49,10 +52,23 @@ class Generators(unittest.TestCase):
     def test_another_seed_is_another_problem(self):
         self.assertNotEqual(tasks.chain(40, 1)["prompt"], tasks.chain(40, 2)["prompt"])
         self.assertNotEqual(tasks.late(1)["prompt"], tasks.late(2)["prompt"])
+        self.assertNotEqual(tasks.recall(200, 1)["prompt"], tasks.recall(200, 2)["prompt"])
 
     def test_bad_arguments_are_refused(self):
-        for args in (("chain", "--steps", "5"), ("chain", "--problems", "0"), ("poem",)):
+        for args in (("chain", "--steps", "5"), ("chain", "--problems", "0"), ("recall", "--facts", "9"), ("poem",)):
             self.assertEqual(made(*args)[0], 2, args)
+
+
+class Recall(unittest.TestCase):
+    def test_the_fact_is_told_once_and_far_from_the_question(self):
+        for seed in range(1, 30):
+            problem = tasks.recall(200, seed)
+            asked = re.search(r"how many (\w+) does (\w+) keep", problem["prompt"])
+            lines = problem["prompt"].splitlines()
+            told = [i for i, line in enumerate(lines) if f"{asked[2]} keeps" in line and f" {asked[1]} in" in line]
+            self.assertEqual(len(told), 1, seed)
+            self.assertIn(f"keeps {problem['answer']} ", lines[told[0]])
+            self.assertGreater(len(lines) - told[0], 40)
 
 
 class Chain(unittest.TestCase):
