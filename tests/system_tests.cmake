@@ -13,6 +13,7 @@ zoomr_tests(model_tests model
 
 zoomr_tests(eval_tests unit
   SOURCES
+    eval/model_check_test.cpp
     eval/scorers_test.cpp
     eval/simulator_test.cpp
     eval/statistics_test.cpp

@@ -28,7 +28,7 @@ struct PolicySettings {
   float zoom_in = 0.05F;      // share of the value heads' attention at which a line comes back
   float zoom_in_name = 0.3F;  // the same of the name heads
   int zoom_max = 3;           // most lines that come back at one token
-  float second_look = 0.15F;  // share at which the token that asked is decoded again; > 1: never
+  float second_look = 0.05F;  // share at which the token that asked is decoded again; > 1: never
   float fade = 0.8F;          // what is left of a line's need after one token
   bool summaries = false;     // thoughts have summaries: they are the index; else lines are
 };

@@ -142,8 +142,9 @@ void settle_cells(const Model& model, std::vector<Cell>& cells) {
 }  // namespace
 
 void add_flags(CLI::App& app, EvalCommand& e) {
-  app.add_option("--task", e.tasks,
-                 "Problems: chain, late, recall, gsm, text, a .jsonl file, or a text file to be read")
+  app.add_option(
+         "--task", e.tasks,
+         "Problems: chain, late, recall, gsm, text, a .jsonl file, or a text file to be read")
       ->delimiter(',')
       ->group("Evaluation");
   app.add_option("--policy", e.policies,

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "cli/bench.h"
+#include "cli/check.h"
 #include "cli/eval.h"
 #include "cli/heads.h"
 #include "cli/inspect.h"
@@ -72,6 +73,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
   zoomr::TuneCommand tune_options;
+  zoomr::CheckCommand check_options;
   zoomr::HeadsCommand heads_options;
   std::string memory;
   bool models_json = false;
@@ -92,6 +94,9 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   inspect->add_option("--memory", memory, "What budget fits, e.g. 8G");
   inspect->add_flag("--json", inspect_options.json, "Print JSON");
   add_log_flags(*inspect, log);
+  CLI::App* check = app.add_subcommand("check", "How small may this model's memory be?");
+  add_flags(*check, check_options);
+  add_log_flags(*check, log);
   CLI::App* tune = app.add_subcommand(
       "tune", "Which settings of --select retrieval suit a model: recordings replayed");
   add_flags(*tune, tune_options);
@@ -123,6 +128,10 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   if (*inspect) {
     if (!memory.empty()) inspect_options.memory_bytes = zoomr::parse_bytes(memory);
     return zoomr::inspect_command(inspect_options, std::cout);
+  }
+  if (*check) {
+    zoomr::settle(check_options.run);
+    return zoomr::check_command(check_options, std::cout, std::cerr);
   }
   if (*tune) return zoomr::tune_command(tune_options, std::cout);
   if (*heads) {

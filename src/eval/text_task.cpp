@@ -11,6 +11,7 @@
 #include "core/text_hash.h"
 #include "eval/agreement.h"
 #include "eval/progress.h"
+#include "eval/reader.h"
 #include "llama/model.h"
 #include "zoomr/error.h"
 
@@ -20,67 +21,6 @@ namespace {
 
 constexpr std::size_t kFilePrompt = 32;  // tokens
 constexpr int kShown = 64;               // taught tokens between two signs of life
-
-// Keeps the last logits that a session gave.
-class LogitsProbe final : public Probe {
- public:
-  [[nodiscard]] bool logits() const override { return true; }
-  void on_logits(Pos next, std::span<const float> logits) override {
-    next_ = next;
-    log_softmax(logits, values_);
-  }
-  [[nodiscard]] Pos next() const { return next_; }
-  [[nodiscard]] std::span<const double> log_probabilities() const { return values_; }
-
- private:
-  Pos next_ = -1;
-  std::vector<double> values_;  // [n_vocab]
-};
-
-// One policy that reads the text.
-class Reader {
- public:
-  Reader(const Model& model, RunOptions options, const TaughtText& text) {
-    options.n_predict = static_cast<int>(text.prompt.taught.size());
-    options.forced_chunk = 1;
-    options.loop_guard = false;
-    std::vector<SessionGroup::Member> members(1);
-    members[0].prompt = text.prompt;
-    members[0].probe = &probe_;
-    group_ = std::make_unique<SessionGroup>(model.impl(), options, std::move(members));
-    const Session& session = group_->session(0);
-    if (session.n_prompt() + options.n_predict > session.options().max_positions) {
-      throw Error(ErrorCode::bad_input,
-                  "the text " + text.name +
-                      " is longer than the model's trained length or -c: read " +
-                      "less of it (-n " +
-                      std::to_string(session.options().max_positions - session.n_prompt()) + ")");
-    }
-  }
-  // Reads on until the logits before `next` are there.
-  void read_to(Pos next) {
-    while (probe_.next() < next) {
-      if (!group_->step() && probe_.next() < next) {
-        throw Error(ErrorCode::failed,
-                    "the text could not be read to its end: " + group_->session(0).failure());
-      }
-    }
-    check(probe_.next() == next, "readers go side by side");
-  }
-  void finish() {
-    while (group_->step()) {
-    }
-  }
-  [[nodiscard]] std::span<const double> log_probabilities() const {
-    return probe_.log_probabilities();
-  }
-  [[nodiscard]] RunResult result() const { return group_->result(0); }
-  [[nodiscard]] Pos n_prompt() const { return group_->session(0).n_prompt(); }
-
- private:
-  LogitsProbe probe_;
-  std::unique_ptr<SessionGroup> group_;
-};
 
 Sample identity(const TaughtText& text, const Cell& cell) {
   return identity("text", text.name, 0, cell);

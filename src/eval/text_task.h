@@ -8,14 +8,9 @@
 #include <vector>
 
 #include "eval/evaluation.h"
+#include "eval/reader.h"
 
 namespace zoomr {
-
-// A text and the prompt that it stands behind.
-struct TaughtText {
-  std::string name;
-  Prompt prompt;  // with the text's tokens as `taught`
-};
 
 // A file: its first 32 tokens are the prompt. At most n_tokens more are taught; < 0: all. Throws
 // Error(bad_input).

@@ -43,6 +43,12 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         return done
 
+    def fails(self, code, words, *args, **kwargs):
+        """One line of error that says these words."""
+        done = zoomr(*args, **kwargs)
+        self.assertEqual(done.returncode, code, done.stderr.decode())
+        self.assertIn(words, done.stderr.decode())
+
     def run_json(self, *args, **kwargs):
         """`zoomr run --json` on SmolLM2: the object, which is all that stdout holds."""
         done = self.ok("run", "-m", SMOL, "--json", *args, **kwargs)

@@ -46,6 +46,49 @@ class Models(Case):
             self.assertEqual(names, [row.split("\t")[0] for row in table if not row.startswith("#")])
 
 
+class Check(Case):
+    def test_says_how_small_the_memory_may_be(self):
+        with tempfile.TemporaryDirectory() as cache:
+            env = {"XDG_CACHE_HOME": cache}
+            found = json.loads(self.ok("check", SMOL, "--budget", "256,64", "--json", env=env).stdout)
+        self.assertTrue(found["exact"])
+        self.assertEqual([b["budget"] for b in found["budgets"]], [256, 64])
+        large, small = found["budgets"]
+        self.assertGreater(found["recalled"], found["facts"] // 2)
+        self.assertGreaterEqual(large["recalled"], found["recalled"] - 4)
+        self.assertLess(large["kl_mean"], small["kl_mean"])
+        self.assertLess(large["missed_mass"], small["missed_mass"])
+        self.assertIn("budget 256", found["verdict"])
+
+    def test_bad_input(self):
+        self.fails(2, "number of tokens", "check", SMOL, "--budget", "0")
+        self.fails(2, "--summaries", "check", SMOL, "--summaries", "injected")
+        self.fails(2, "too small", "check", SMOL, "--budget", "40")
+
+
+class Tune(Case):
+    def test_replays_a_recording_without_the_model(self):
+        with tempfile.TemporaryDirectory() as folder:
+            problem = os.path.join(folder, "one.jsonl")
+            with open(problem, "w", encoding="utf-8") as file:
+                file.write(json.dumps({"prompt": "Count from 1 to 90, in words.", "answer": "90"}) + "\n")
+            record = os.path.join(folder, "rec")
+            self.ok("eval", "-m", SMOL, "--task", problem, "-n", "200", "--record", record, "--record-heads", "18.6,18.7,17.4")
+            out = self.ok(
+                "tune", record, "--heads", "18.6,18.7", "--name-heads", "17.4", "--budget", "+72", "--window", "8,32",
+                "--zoom-in", "0.05", "--zoom-in-name", "1", "--second-look", "0.05,2",
+            ).stdout.decode()
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines()[2:]]
+        self.assertEqual(len(rows), 4)
+        self.assertEqual([row[1] for row in rows], ["8", "8", "32", "32"])
+        self.assertTrue(all(float(row[13]) == 0 for row in rows if row[5] == "2.000"))
+        self.assertTrue(all(0 <= float(row[10]) <= 1 for row in rows))
+
+    def test_bad_input(self):
+        self.fails(2, "holds no record", "tune", "/nowhere", "--heads", "1.1")
+        self.fails(2, "--heads", "tune", "/nowhere")
+
+
 class Heads(Case):
     """The probe runs once a class; what it found is kept in the class's own cache."""
 

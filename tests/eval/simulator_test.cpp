@@ -41,7 +41,8 @@ RunOptions settings(const Recording& recording) {
   RunOptions options;
   options.policy = "zoomr";
   options.budget = {.tokens = 96, .beyond_prompt = false};
-  options.settings = {.window = 16, .select = "retrieval", .heads = {recording.head({1, 2})}};
+  options.settings = {
+      .window = 16, .select = "retrieval", .heads = {recording.head({1, 2})}, .second_look = 0.15F};
   options.line_min = 3;
   options.line_max = 12;
   options.thought_max = 60;
