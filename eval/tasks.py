@@ -3,7 +3,7 @@
 
   tasks.py chain [--steps 40] [--problems 20] [--seed 1]    chains of named steps
   tasks.py late [--problems 20] [--seed 1]                  ten small problems, then one about an early one
-  tasks.py recall [--facts 200] [--problems 20] [--seed 1]  a long prompt of facts, one of them asked for
+  tasks.py recall [--entries 200] [--problems 20] [--seed 1]  a long prompt of notes, a fact in it asked for
   tasks.py gsm [--family NAME] [--problems 20] [--seed 1]   reasoning-gym's families (pip install reasoning-gym)
 
 The same arguments give the same bytes; eval/tasks/ holds what the defaults give.
@@ -110,27 +110,39 @@ def late(seed):
 
 PLACES = "shed attic cellar kitchen garage barn office hall".split()
 COLOURS = "red green blue white black brown grey yellow".split()
+NOTES = (
+    "The {c} {p} was swept and the door left open until evening.",
+    "Rain fell on the {p} all morning, and nobody went out.",
+    "A {c} cart stood beside the {p}, and its owner was not found.",
+    "The lock of the {c} {p} was oiled and the key hung up again.",
+    "Two windows of the {p} were painted {c} before the frost came.",
+)
 
 
-def recall(n_facts, seed):
-    """Who keeps how many of what: a prompt of some 20 tokens a fact, and a question about one."""
+def recall(n_entries, seed):
+    """A prompt of some 17 tokens an entry: notes, among them what each of 24 people keeps; one is asked for."""
     rng = random.Random(f"recall {seed}")
-    pairs = [(person, thing) for person in RECALL_PEOPLE for thing in THINGS]
-    told = rng.sample(pairs, n_facts)
-    values = [rng.randint(11, 99) for _ in told]
-    lines = [
-        f"Entry {i + 1}: {person} keeps {value} {thing} in the {rng.choice(COLOURS)} {rng.choice(PLACES)}."
-        for i, ((person, thing), value) in enumerate(zip(told, values))
-    ]
-    asked = rng.randrange(n_facts // 10, n_facts * 8 // 10)  # neither at the beginning nor at the end
-    person, thing = told[asked]
+    told = dict(zip(sorted(rng.sample(range(n_entries), len(RECALL_PEOPLE))), rng.sample(RECALL_PEOPLE, len(RECALL_PEOPLE))))
+    values = rng.sample(range(11, 100), len(RECALL_PEOPLE))
+    kept = {person: (value, rng.choice(THINGS)) for person, value in zip(told.values(), values)}
+    lines = []
+    for i in range(n_entries):
+        colour, place = rng.choice(COLOURS), rng.choice(PLACES)
+        if i in told:
+            value, thing = kept[told[i]]
+            lines.append(f"Entry {i + 1}: {told[i]} keeps {value} {thing} in the {colour} {place}.")
+        else:
+            lines.append(f"Entry {i + 1}: " + rng.choice(NOTES).format(c=colour, p=place))
+    far = [i for i in told if n_entries // 10 <= i < n_entries * 7 // 10]  # neither first nor last
+    person = told[rng.choice(far)]
+    value, thing = kept[person]
     prompt = (
         "Read this list, then answer the question below it.\n\n"
         + "\n".join(lines)
         + f"\n\nQuestion: how many {thing} does {person} keep, and where? Answer in one sentence, then write the "
         "line 'Answer: ' with the number alone."
     )
-    return {"id": str(seed), "scorer": "answer", "prompt": prompt, "answer": str(values[asked])}
+    return {"id": str(seed), "scorer": "answer", "prompt": prompt, "answer": str(value)}
 
 
 def gsm(family, n_problems, seed):
@@ -153,22 +165,22 @@ def main():
     parser.add_argument("--problems", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1, help="of the first problem; the others follow")
     parser.add_argument("--steps", type=int, default=40, help="of a chain")
-    parser.add_argument("--facts", type=int, default=200, help="of a recall")
+    parser.add_argument("--entries", type=int, default=200, help="of a recall")
     parser.add_argument("--family", default="gsm_symbolic", help="of reasoning-gym")
     args = parser.parse_args()
     if args.problems < 1:
         parser.error("--problems is at least 1")
     if not CHAIN_FIRST + 2 <= args.steps <= 60:
         parser.error(f"--steps is between {CHAIN_FIRST + 2} and 60")
-    if not 20 <= args.facts <= len(RECALL_PEOPLE) * len(THINGS):
-        parser.error(f"--facts is between 20 and {len(RECALL_PEOPLE) * len(THINGS)}")
+    if not 100 <= args.entries <= 5000:
+        parser.error("--entries is between 100 and 5000")
     seeds = range(args.seed, args.seed + args.problems)
     if args.task == "chain":
         problems = [chain(args.steps, seed) for seed in seeds]
     elif args.task == "late":
         problems = [late(seed) for seed in seeds]
     elif args.task == "recall":
-        problems = [recall(args.facts, seed) for seed in seeds]
+        problems = [recall(args.entries, seed) for seed in seeds]
     else:
         problems = gsm(args.family, args.problems, args.seed)
     for problem in problems:

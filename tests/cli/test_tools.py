@@ -50,9 +50,9 @@ class Check(Case):
     def test_says_how_small_the_memory_may_be(self):
         with tempfile.TemporaryDirectory() as cache:
             env = {"XDG_CACHE_HOME": cache}
-            found = json.loads(self.ok("check", SMOL, "--budget", "256,64", "--json", env=env).stdout)
+            found = json.loads(self.ok("check", SMOL, "--budget", "256,96", "--json", env=env).stdout)
         self.assertTrue(found["exact"])
-        self.assertEqual([b["budget"] for b in found["budgets"]], [256, 64])
+        self.assertEqual([b["budget"] for b in found["budgets"]], [256, 96])
         large, small = found["budgets"]
         self.assertGreater(found["recalled"], found["facts"] // 2)
         self.assertGreaterEqual(large["recalled"], found["recalled"] - 4)

@@ -55,7 +55,7 @@ class Generators(unittest.TestCase):
         self.assertNotEqual(tasks.recall(200, 1)["prompt"], tasks.recall(200, 2)["prompt"])
 
     def test_bad_arguments_are_refused(self):
-        for args in (("chain", "--steps", "5"), ("chain", "--problems", "0"), ("recall", "--facts", "9"), ("poem",)):
+        for args in (("chain", "--steps", "5"), ("chain", "--problems", "0"), ("recall", "--entries", "9"), ("poem",)):
             self.assertEqual(made(*args)[0], 2, args)
 
 
@@ -65,7 +65,7 @@ class Recall(unittest.TestCase):
             problem = tasks.recall(200, seed)
             asked = re.search(r"how many (\w+) does (\w+) keep", problem["prompt"])
             lines = problem["prompt"].splitlines()
-            told = [i for i, line in enumerate(lines) if f"{asked[2]} keeps" in line and f" {asked[1]} in" in line]
+            told = [i for i, line in enumerate(lines) if f"{asked[2]} keeps" in line]
             self.assertEqual(len(told), 1, seed)
             self.assertIn(f"keeps {problem['answer']} ", lines[told[0]])
             self.assertGreater(len(lines) - told[0], 40)
