@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "core/text_hash.h"
+#include "llama/context_params.h"
 #include "llama/head_probe.h"
 #include "llama/model.h"
 
@@ -126,6 +127,7 @@ void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& t
 
 FoundHeads find_heads(const LlamaModel& model, const ContextOptions& context, bool refresh,
                       const Tell& tell) {
+  (void)make_context_params(context);  // what is wrong with the options is said first
   FoundHeads found;
   found.file.key = probe_key(model, context);
   found.file.model = model.description();

@@ -19,8 +19,8 @@ STORY = ("-p", "Write a story about a fox and a lamp.", "--temp", "0", "--budget
 RECORD = {
     "text": str, "n_prompt": int, "n_generated": int, "n_summary": int, "finish_reason": str, "budget": int,
     "n_ctx": int, "peak_resident_tokens": int, "mean_resident_tokens": float, "peak_kv_bytes": int,
-    "stored_tokens": int, "stored_bytes": int, "zoom_ins": int, "zoom_outs": int, "second_looks": int,
-    "bytes_moved": int, "tokens_per_second": float, "tokens_per_second_last_quarter": float,
+    "stored_tokens": int, "stored_bytes": int, "index_bytes": int, "zoom_ins": int, "zoom_outs": int, "second_looks": int,
+    "missed_mass": float, "missed_mass_p95": float, "missed_lines": list, "bytes_moved": int, "tokens_per_second": float, "tokens_per_second_last_quarter": float,
     "prompt_tokens_per_second": float, "agreeability": float, "votes": int, "move_ms": float, "seed": int,
     "text_hash": str,
 }
@@ -58,6 +58,17 @@ class Json(Case):
         for key, kind in RECORD.items():
             self.assertIsInstance(record[key], (int, float) if kind is float else kind, key)
         self.assertEqual(set(record), set(RECORD))
+
+    def test_says_what_it_missed(self):
+        record = self.run_json(*STORY, "-n", "200")
+        self.assertGreater(record["missed_mass"], 0)
+        self.assertLess(record["missed_mass"], record["missed_mass_p95"])
+        self.assertLessEqual(record["missed_mass_p95"], 1)
+        self.assertTrue(1 <= len(record["missed_lines"]) <= 5)
+        masses = [line["mass"] for line in record["missed_lines"]]
+        self.assertEqual(masses, sorted(masses, reverse=True))
+        self.assertGreater(record["index_bytes"], 0)
+        self.assertEqual(self.run_json("-p", "Hi", "-n", "4", "--policy", "full")["missed_mass"], -1)
 
     def test_keeps_the_budget_and_moves_lines(self):
         record = self.run_json(*STORY, "-n", "200")
