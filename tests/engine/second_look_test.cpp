@@ -24,7 +24,7 @@ struct Stage {
   Engine engine;
 };
 
-void run(Stage& stage, std::vector<Thinker*> thinkers) {
+void run(Stage& stage, const std::vector<Thinker*>& thinkers) {
   std::vector<Session*> sessions;
   for (Thinker* t : thinkers) sessions.push_back(t->session.get());
   const auto any = [&] {
