@@ -13,15 +13,15 @@ run() { # NAME ARGS...: samples in NAME.jsonl
   build/bin/zoomr eval "$@" --samples-out "$out/$name.jsonl" --resume --report "$out/$name.html" >"$out/$name.md"
 }
 
-retrieval=zoomr:select=retrieval
-main=full,streaming-llm,zoomr:select=paper,$retrieval
+main=full,streaming-llm,zoomr:select=paper,zoomr
 quantised=full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0
 
 run chain -m $model --task chain --problems 10 -n 1100 --budget +216 --policy $main,oracle
-run text-smollm2 -m smollm2-135m --task text -n 1500 --budget +256 --policy $quantised,streaming-llm,h2o,r-kv,random,zoomr:select=paper,$retrieval,oracle
-run chain -m $model --task chain --problems 3 -n 1100 --budget +144,+72 --policy streaming-llm,$retrieval,oracle
+run text-smollm2 -m smollm2-135m --task text -n 1500 --budget +256 --policy $quantised,streaming-llm,h2o,r-kv,random,zoomr:select=paper,zoomr,oracle
+run chain -m $model --task chain --problems 3 -n 1100 --budget +144,+72 --policy streaming-llm,zoomr,oracle
+run recall -m $model --task recall --problems 6 -n 120 --budget 1024 --policy full,streaming-llm,zoomr
 run gsm -m $model --task gsm --problems 10 -n 500 --budget +64 --policy $main
 run late -m $model --task late --problems 5 -n 900 --budget +128 --policy $main,oracle
 run chain -m $model --task chain --problems 2 -n 1100 --budget +216 --policy $quantised,h2o,r-kv,random,summary-only:summaries=injected
-run text-gemma3 -m gemma-3-270m --task text -n 1500 --budget +256 --policy streaming-llm,h2o,random,zoomr:select=paper,$retrieval,oracle
-run text-1.5b -m $model --task text -n 1500 --budget +256 --policy streaming-llm,zoomr:select=paper,$retrieval,oracle
+run text-gemma3 -m gemma-3-270m --task text -n 1500 --budget +256 --policy streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
+run text-1.5b -m $model --task text -n 1500 --budget +256 --policy streaming-llm,zoomr:select=paper,zoomr,oracle
