@@ -19,18 +19,9 @@ std::vector<std::string> split(std::string_view text, char at) {
   }
 }
 
-int to_int(const std::string& key, const std::string& value) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size()) {
-    throw Error(ErrorCode::bad_input,
-                "policy setting " + key + " needs a number, not '" + value + "'");
-  }
-  return number;
-}
-
-float to_float(const std::string& key, const std::string& value) {
-  float number = 0;
+template <typename Number>
+Number to_number(const std::string& key, const std::string& value) {
+  Number number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size()) {
     throw Error(ErrorCode::bad_input,
@@ -47,23 +38,23 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
   else if (key == "name-heads")
     options.name_heads = value;
   else if (key == "window")
-    options.settings.window = to_int(key, value);
+    options.settings.window = to_number<int>(key, value);
   else if (key == "sink")
-    options.settings.sink = to_int(key, value);
+    options.settings.sink = to_number<int>(key, value);
   else if (key == "vote-k")
-    options.settings.vote_k = to_int(key, value);
+    options.settings.vote_k = to_number<int>(key, value);
   else if (key == "consensus")
-    options.settings.consensus = to_int(key, value);
+    options.settings.consensus = to_number<int>(key, value);
   else if (key == "zoom-in")
-    options.settings.zoom_in = to_float(key, value);
+    options.settings.zoom_in = to_number<float>(key, value);
   else if (key == "zoom-in-name")
-    options.settings.zoom_in_name = to_float(key, value);
+    options.settings.zoom_in_name = to_number<float>(key, value);
   else if (key == "zoom-max")
-    options.settings.zoom_max = to_int(key, value);
+    options.settings.zoom_max = to_number<int>(key, value);
   else if (key == "second-look")
-    options.settings.second_look = to_float(key, value);
+    options.settings.second_look = to_number<float>(key, value);
   else if (key == "fade")
-    options.settings.fade = to_float(key, value);
+    options.settings.fade = to_number<float>(key, value);
   else if (key == "summaries")
     options.summaries = value;
   else if (key == "ctk")

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "eval/record.h"
+#include "api/head_file.h"
 #include "eval/simulator.h"
 #include "zoomr/error.h"
 
@@ -40,10 +40,11 @@ std::vector<PolicySettings> combinations(const TuneCommand& t) {
   return all;
 }
 
-std::vector<RetrievalHead> heads_of(const Recording& recording, const std::string& text) {
+std::vector<RetrievalHead> heads_of(const Recording& recording, const std::string& flag,
+                                    const std::string& text) {
   std::vector<RetrievalHead> heads;
   if (text.empty()) return heads;
-  for (const Head& head : parse_heads(text).chosen) heads.push_back(recording.head(head));
+  for (const Head& head : parse_head_list(flag, text)) heads.push_back(recording.head(head));
   return heads;
 }
 
@@ -66,14 +67,33 @@ void add(Simulated& sum, const Simulated& one) {
 
 double share(int part, int of) { return of > 0 ? 100.0 * part / of : 0; }
 
+nlohmann::ordered_json to_json(const std::vector<Trial>& trials) {
+  auto rows = nlohmann::ordered_json::array();
+  for (const Trial& t : trials) {
+    rows.push_back({{"budget", t.budget},
+                    {"window", t.settings.window},
+                    {"zoom-in", t.settings.zoom_in},
+                    {"zoom-in-name", t.settings.zoom_in_name},
+                    {"zoom-max", t.settings.zoom_max},
+                    {"second-look", t.settings.second_look},
+                    {"fade", t.settings.fade},
+                    {"look_ups", t.sum.look_ups},
+                    {"found", t.sum.found},
+                    {"ahead", t.sum.ahead},
+                    {"missed_mass", t.sum.missed_mean},
+                    {"missed_mass_p95", t.sum.missed_p95},
+                    {"moves", t.sum.moves},
+                    {"second_looks", t.sum.second_looks},
+                    {"mean_resident_tokens", t.sum.mean_resident}});
+  }
+  return rows;
+}
+
 void print(const std::vector<Trial>& trials, std::ostream& out) {
   out << "| budget | window | zoom in | at names | most | second look | fade | look-ups | found % "
-         "| ahead % | "
-         "missed mass | p95 | moves a token | looks a token | mean resident |\n"
+         "| ahead % | missed mass | p95 | moves a token | looks a token | mean resident |\n"
          "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | "
-         "---: | "
-         "---: "
-         "| ---: |\n";
+         "---: | ---: | ---: |\n";
   for (const Trial& t : trials) {
     char row[256];
     std::snprintf(
@@ -119,14 +139,18 @@ int tune_command(const TuneCommand& command, std::ostream& out) {
         options.policy = "zoomr";
         options.budget = parse_budget(budget);
         options.settings = settings;
-        options.settings.heads = heads_of(recording, command.heads);
-        options.settings.name_heads = heads_of(recording, command.name_heads);
+        options.settings.heads = heads_of(recording, "--heads", command.heads);
+        options.settings.name_heads = heads_of(recording, "--name-heads", command.name_heads);
         add(trial.sum, simulate(recording, options));
       }
       trials.push_back(std::move(trial));
     }
   }
-  print(trials, out);
+  if (command.json) {
+    out << to_json(trials).dump() << '\n';
+  } else {
+    print(trials, out);
+  }
   return 0;
 }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/recall_text.h"
 #include "eval/agreement.h"
 #include "eval/evaluation.h"
 #include "eval/progress.h"
 #include "eval/reader.h"
+#include "llama/head_probe.h"
 #include "llama/model.h"
 #include "llama/self_test.h"
 
@@ -24,14 +24,10 @@ struct FactsText {
 };
 
 FactsText facts_text(const LlamaModel& model) {
-  const RecallText facts = make_recall_text(kMostRecallFacts);
-  const std::vector<Token> tokens = model.tokenize(facts.text, true, false);
-  std::vector<std::string> pieces;
-  for (const Token token : tokens) pieces.push_back(model.is_text(token) ? model.piece(token) : "");
+  const RecallReading reading = make_recall_reading(model);
+  const std::vector<Token>& tokens = reading.tokens;
   FactsText result;
-  for (const Recall& recall : find_recalls(facts, pieces)) {
-    result.values.push_back(recall.value_at + 1);
-  }
+  for (const Recall& recall : reading.recalls) result.values.push_back(recall.value_at + 1);
   result.text.name = "of facts";
   result.text.prompt.tokens.assign(tokens.begin(), tokens.begin() + kPrompt);
   result.text.prompt.taught.assign(tokens.begin() + kPrompt, tokens.end());

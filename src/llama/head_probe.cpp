@@ -15,16 +15,12 @@ namespace {
 
 constexpr std::size_t kBatch = 256;  // tokens; bounds what is captured at a time
 
-struct Reading {
-  std::vector<Token> tokens;
-  std::vector<Recall> recalls;
-};
+}  // namespace
 
-// The longest text that fits the model's trained length.
-Reading make_reading(const LlamaModel& model) {
+RecallReading make_recall_reading(const LlamaModel& model) {
   for (int n_facts = kMostRecallFacts; n_facts >= 2; n_facts /= 2) {
     const RecallText text = make_recall_text(n_facts);
-    Reading reading{.tokens = model.tokenize(text.text, true, false), .recalls = {}};
+    RecallReading reading{.tokens = model.tokenize(text.text, true, false), .recalls = {}};
     if (static_cast<int>(reading.tokens.size()) > model.n_ctx_train()) continue;
     std::vector<std::string> pieces;
     for (const Token token : reading.tokens) {
@@ -38,8 +34,10 @@ Reading make_reading(const LlamaModel& model) {
                   " tokens, has no room for the recall probe's text (--heads, --select paper)");
 }
 
+namespace {
+
 // Reads on from `begin`, at most one batch, and scores what was asked in it. Returns its end.
-std::size_t read_batch(LlamaKv& kv, const Reading& reading, std::size_t begin, KeyLog& keys,
+std::size_t read_batch(LlamaKv& kv, const RecallReading& reading, std::size_t begin, KeyLog& keys,
                        HeadScorer& scorer) {
   struct Asked {
     HeadKind kind;
@@ -82,7 +80,7 @@ std::size_t read_batch(LlamaKv& kv, const Reading& reading, std::size_t begin, K
 
 HeadProbe probe_heads(const LlamaModel& model, const ContextOptions& context) {
   const auto start = std::chrono::steady_clock::now();
-  const Reading reading = make_reading(model);
+  const RecallReading reading = make_recall_reading(model);
   LlamaKv kv(model, {.n_cells = static_cast<int>(reading.tokens.size()),
                      .n_sessions = 1,
                      .swa_full = true,

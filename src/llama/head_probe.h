@@ -11,6 +11,14 @@ namespace zoomr {
 
 class LlamaModel;
 
+// The probe's text as the model reads it.
+struct RecallReading {
+  std::vector<Token> tokens;
+  std::vector<Recall> recalls;
+};
+// The longest that fits the model's trained length. Throws Error(unsupported) when none does.
+[[nodiscard]] RecallReading make_recall_reading(const LlamaModel& model);
+
 // Throws Error(failed) when the model cannot decode the text, Error(unsupported) when its trained
 // length has no room for the shortest one.
 [[nodiscard]] HeadProbe probe_heads(const LlamaModel& model, const ContextOptions& context);

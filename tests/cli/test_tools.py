@@ -78,6 +78,9 @@ class Tune(Case):
                 "tune", record, "--heads", "18.6,18.7", "--name-heads", "17.4", "--budget", "+72", "--window", "8,32",
                 "--zoom-in", "0.05", "--zoom-in-name", "1", "--second-look", "0.05,2",
             ).stdout.decode()
+            as_json = json.loads(self.ok("tune", record, "--heads", "18.6", "--budget", "+72", "--window", "8", "--json").stdout)
+        self.assertEqual({row["window"] for row in as_json}, {8})
+        self.assertTrue(all(0 <= row["missed_mass"] <= 1 for row in as_json))
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines()[2:]]
         self.assertEqual(len(rows), 4)
         self.assertEqual([row[1] for row in rows], ["8", "8", "32", "32"])

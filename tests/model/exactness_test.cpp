@@ -110,7 +110,6 @@ TEST_P(Exactness, ShownInOtherCellsIsWithinTheNoiseOfPermutedCells) {
 // A token that is decoded again when a span has come back is as if the span had been there all the
 // time: not one bit of its logits or of its KV differs.
 TEST_P(Exactness, ASecondLookLeavesWhatAPlainDecodeLeaves) {
-  if (llama_model_is_hybrid(impl().get())) GTEST_SKIP() << "it cannot rewind";
   const auto hidden = [&](LlamaKv& kv) {
     read(kv, {0, 80});
     Blob blob = kv.save(0, {20, 50});
