@@ -31,6 +31,9 @@ struct LineNeed {
   std::vector<float> now;   // value heads at the newest token: what it reads
   std::vector<float> soon;  // name heads at the newest token: what the next ones will read
   std::vector<float> kept;  // the larger of both, or what is left of an earlier token's: it fades
+  // Of a prompt that is read in pieces, "the newest token" is a whole piece: a line's need is the
+  // largest of its tokens'.
+  Pos tokens = 1;
 };
 
 // What the engine has seen so far.
@@ -62,7 +65,7 @@ struct View {
 
 struct Needs {
   HeadSelection keys;     // keys of the tokens decoded now, to be indexed
-  HeadSelection queries;  // queries of the last token decoded now
+  HeadSelection queries;  // queries of the last token decoded now, or of every one
   HeadSelection mass;     // attention mass of that token over the resident ones, of these heads
   HeadSelection lines;    // beside no mass and no recent: how much these value heads need each line
                           // now: Evidence::lines

@@ -152,10 +152,12 @@ Engine::Step Engine::gather(std::span<Session* const> sessions) const {
       n_key_rows += slice.rows.n_keys;
       for (int row = first_row; row <= last_row; ++row) step.capture.key_rows.push_back(row);
     }
-    if (slice.needs.queries.any()) {
-      slice.rows.has_query = true;
-      slice.rows.query = n_query_rows++;
-      step.capture.query_rows.push_back(last_row);
+    const Pos n_asking = session->n_asking(slice.span, slice.needs);
+    slice.rows.first_query = n_query_rows;
+    slice.rows.n_queries = static_cast<std::size_t>(n_asking);
+    n_query_rows += slice.rows.n_queries;
+    for (int row = last_row + 1 - n_asking; row <= last_row; ++row) {
+      step.capture.query_rows.push_back(row);
     }
     step.slices.push_back(std::move(slice));
   }

@@ -134,8 +134,10 @@ void Session::teach(std::span<const Token> tokens) {
 }
 
 Span Session::pending(int most) const {
-  return {decoded_,
-          std::min(timeline_.size(), decoded_ + std::min(static_cast<Pos>(most), reading_.piece))};
+  Pos piece = reading_.piece;
+  // The last piece is a whole one: what the question asks for is known together.
+  if (decoded_ == 0 && reading_.in_pieces()) piece = (n_prompt_ - 1) % piece + 1;
+  return {decoded_, std::min(timeline_.size(), decoded_ + std::min(static_cast<Pos>(most), piece))};
 }
 
 bool Session::wants_logits(Span batch) const {
@@ -179,39 +181,49 @@ Needs Session::needs(Span batch) const {
   return needs;
 }
 
+Pos Session::n_asking(Span batch, const Needs& needs) const {
+  if (!needs.queries.any()) return 0;
+  return reading_.in_pieces() && needs.lines.any() && batch.end <= n_prompt_ ? batch.size() : 1;
+}
+
 void Session::observe(Span batch, const Needs& needs, const Observation& seen, const Rows& rows,
                       double decode_ms) {
   decoded_ = batch.end;
   residency_.resident.insert(batch);
   stats_.count_decode(residency_.resident.size(), batch.size(), decode_ms / 1000,
                       batch.begin >= n_prompt_);
-  take_keys(batch, needs, seen, rows);
   double missed = -1;
-  if (rows.has_query && needs.lines.any()) {
-    note_line_need(needs, seen.query_layout, seen.query_row(rows.query));
+  if (rows.n_queries > 0 && needs.lines.any()) {
+    take_line_need(batch, needs, seen, rows);
     missed = batch.begin >= n_prompt_ ? count_missed() : -1;
+  } else {
+    take_keys(batch, needs, seen, rows);
   }
   write(DecodeEvent{.span = batch, .ms = decode_ms, .missed = missed});
-  if (rows.has_query) take_queries(needs, seen, rows);
+  if (rows.n_queries > 0) take_queries(needs, seen, rows);
 }
 
 void Session::take_keys(Span batch, const Needs& needs, const Observation& seen, const Rows& rows) {
   for (std::size_t i = 0; i < rows.n_keys; ++i) {
     const Pos pos = batch.begin + static_cast<Pos>(i);
-    const auto keys = seen.key_row(rows.first_key + i);
-    if (options_.probe != nullptr) options_.probe->on_keys(pos, seen.key_layout, keys);
-    if (needs.lines.any())
-      line_index_.append(pos, seen.key_layout, keys);
-    else if (needs.every_token())
-      evidence_.keys.append(pos, seen.key_layout, keys);
-    else
-      index_.add_key(pos, seen.key_layout, keys);
+    take_key(pos, needs, seen.key_layout, seen.key_row(rows.first_key + i));
   }
   index_.close_lines(timeline_);
 }
 
+void Session::take_key(Pos pos, const Needs& needs, const HeadLayout& layout,
+                       std::span<const float> keys) {
+  if (options_.probe != nullptr) options_.probe->on_keys(pos, layout, keys);
+  if (needs.lines.any())
+    line_index_.append(pos, layout, keys);
+  else if (needs.every_token())
+    evidence_.keys.append(pos, layout, keys);
+  else
+    index_.add_key(pos, layout, keys);
+}
+
 void Session::take_queries(const Needs& needs, const Observation& seen, const Rows& rows) {
-  const auto queries = seen.query_row(rows.query);
+  const auto queries = seen.query_row(rows.first_query + rows.n_queries - 1);
   if (options_.probe != nullptr)
     options_.probe->on_queries(decoded_ - 1, seen.query_layout, queries);
   if (needs.mass.any()) {
@@ -232,14 +244,29 @@ void Session::take_queries(const Needs& needs, const Observation& seen, const Ro
   }
 }
 
-void Session::note_line_need(const Needs& needs, const HeadLayout& layout,
-                             std::span<const float> queries) {
+// Each token's need is taken before the keys of the next one are there, which it cannot see.
+void Session::take_line_need(Span batch, const Needs& needs, const Observation& seen,
+                             const Rows& rows) {
   LineNeed& lines = evidence_.lines;
-  const auto share = [&](const HeadSelection& heads) {
-    return line_index_.shares(timeline_.lines(), layout, queries, heads).mean;
-  };
-  lines.now = share(needs.lines);
-  lines.soon = share(needs.names);
+  lines.tokens = static_cast<Pos>(rows.n_queries);
+  lines.now.assign(timeline_.lines().size(), 0);
+  lines.soon = lines.now;
+  const std::size_t n_silent = rows.n_keys - rows.n_queries;
+  for (std::size_t i = 0; i < rows.n_keys; ++i) {
+    const Pos pos = batch.begin + static_cast<Pos>(i);
+    take_key(pos, needs, seen.key_layout, seen.key_row(rows.first_key + i));
+    if (i < n_silent) continue;
+    const auto queries = seen.query_row(rows.first_query + i - n_silent);
+    const auto raise = [&](std::vector<float>& need, const HeadSelection& heads) {
+      const LineShares shares =
+          line_index_.shares(timeline_.lines(), seen.query_layout, queries, heads);
+      for (std::size_t line = 0; line < need.size(); ++line) {
+        need[line] = std::max(need[line], shares.mean[line]);
+      }
+    };
+    raise(lines.now, needs.lines);
+    raise(lines.soon, needs.names);
+  }
   lines.kept.resize(lines.now.size(), 0);
   const bool again = decoded_ <= needs_noted_;  // a second look: no token has passed
   needs_noted_ = decoded_;
@@ -272,8 +299,9 @@ void Session::foresee(Span tokens, const Observation& seen) {
 Plan Session::plan() const { return policy_->plan(view()); }
 
 bool Session::may_look_again(Pos from) const {
-  return from >= std::max(n_prompt_, looked_again_) && from < decoded_ &&
-         decoded_ == timeline_.size() && residency_.resident.covers({from - 1, decoded_});
+  const bool appended = from >= n_prompt_ || reading_.in_pieces();
+  return appended && from >= looked_again_ && from < decoded_ && decoded_ == timeline_.size() &&
+         residency_.resident.covers({from - 1, decoded_});
 }
 
 void Session::applied(const EditEvent& edit) {

@@ -71,12 +71,14 @@ class Session {
   [[nodiscard]] Span pending(int most) const;
   [[nodiscard]] bool wants_logits(Span batch) const;
   [[nodiscard]] Needs needs(Span batch) const;
+  // How many of the batch's tokens, its last ones, show their queries.
+  [[nodiscard]] Pos n_asking(Span batch, const Needs& needs) const;
   // The batch was decoded: keys and queries of its rows go to the index, votes are counted.
   struct Rows {
     std::size_t first_key = 0;  // of this session in the observation's key rows
     std::size_t n_keys = 0;     // 0 or the batch's size
-    std::size_t query = 0;      // its query row
-    bool has_query = false;
+    std::size_t first_query = 0;  // its query rows, the last n_queries of the batch
+    std::size_t n_queries = 0;
   };
   void observe(Span batch, const Needs& needs, const Observation& seen, const Rows& rows,
                double decode_ms);
@@ -85,8 +87,8 @@ class Session {
   void foresee(Span tokens, const Observation& seen);
   [[nodiscard]] Pos foreseen() const { return unhidden_keys_.size(); }
   [[nodiscard]] Plan plan() const;
-  // Can its newest tokens, from `from` on, be decoded again? Only generated ones behind which
-  // nothing is appended, once, when the position before them is resident.
+  // Can its newest tokens, from `from` on, be decoded again? Only generated ones, or the last piece
+  // of a prompt, behind which nothing is appended, once, when the position before them is resident.
   [[nodiscard]] bool may_look_again(Pos from) const;
   // An edit that was really applied, or that failed and changed nothing.
   void applied(const EditEvent& edit);
@@ -135,8 +137,10 @@ class Session {
   void force_summary(const std::vector<Token>& delimiter);
   void log_boundaries();
   void take_keys(Span batch, const Needs& needs, const Observation& seen, const Rows& rows);
+  void take_key(Pos pos, const Needs& needs, const HeadLayout& layout,
+                std::span<const float> keys);
   void take_queries(const Needs& needs, const Observation& seen, const Rows& rows);
-  void note_line_need(const Needs& needs, const HeadLayout& layout, std::span<const float> queries);
+  void take_line_need(Span batch, const Needs& needs, const Observation& seen, const Rows& rows);
   [[nodiscard]] double count_missed();
   void finish(Finish reason);
 

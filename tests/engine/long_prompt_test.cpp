@@ -62,6 +62,46 @@ TEST(LongPrompt, LosesNothingAndFindsWhatItLooksFor) {
   EXPECT_LT(t.session->stats().missed_mean(), 0.2);
 }
 
+// One token of the question, not the last, names an old passage.
+constexpr Pos kAsking = 885;
+constexpr Pos kAskedFor = 20;  // passage
+
+void plant_question(Token token, Pos pos, const HeadLayout& layout, bool keys,
+                    std::span<float> row) {
+  plant(token, keys ? pos : 0, layout, keys, row);
+  if (keys || pos != kAsking) return;
+  for (const HeadLayout::Item& item : layout.items) {
+    if (item.head == Head{1, 2}) row[item.offset + kAskedFor] = 50;
+  }
+}
+
+TEST(LongPrompt, WhatTheQuestionNamesIsThereWhenTheReplyBegins) {
+  FakeKv::Options options = planted_options(kBudget);
+  options.layers[1].d_head = 64;  // no two passages share a key
+  FakeKv kv(options);
+  kv.plant(plant_question);
+  MemoryStore store;
+  Engine engine(kv, store);
+  Scene scene = long_prompt("zoomr");
+  scene.select = "retrieval";
+  scene.second_look = 0.05F;
+  Thinker t(scene);
+  Session* const sessions[] = {t.session.get()};
+  while (t.session->decoded() < 900) engine.step(sessions);
+  for (Pos pos = kAskedFor * kPassage; pos < (kAskedFor + 1) * kPassage; ++pos) {
+    EXPECT_TRUE(t.session->residency().resident.contains(pos)) << pos;
+  }
+  // The question was read once more, with what it names; nothing else was.
+  std::vector<Span> again;
+  for (const EditEvent& edit : t.recorder.all<EditEvent>()) {
+    if (edit.kind == EditKind::again) again.push_back(edit.span);
+  }
+  EXPECT_EQ(again, (std::vector<Span>{{900 - kBudget / 8, 900}}));
+  expect_same_residents(kv, t);
+  while (t.session->running()) engine.step(sessions);
+  t.expect_true_trace();
+}
+
 TEST(LongPrompt, PiecesAreAnEighthOfTheBudget) {
   FakeKv kv(planted_options(kBudget));
   MemoryStore store;

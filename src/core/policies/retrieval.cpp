@@ -56,7 +56,9 @@ class Retrieval final : public Policy {
     filler.add_lines_by(need(view), kLeastNeed);
     filler.keep_recent_lines();
     Plan plan = std::move(filler).rest_stored();
-    if (unseen(view, plan) >= settings_.second_look) plan.again_from = view.decoded - 1;
+    if (unseen(view, plan) >= settings_.second_look) {
+      plan.again_from = view.decoded - view.evidence.lines.tokens;
+    }
     return plan;
   }
 
@@ -76,9 +78,8 @@ class Retrieval final : public Policy {
     }
     std::stable_sort(asking.begin(), asking.end(),
                      [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
-    for (std::size_t i = static_cast<std::size_t>(settings_.zoom_max); i < asking.size(); ++i) {
-      need[asking[i]] = 0;
-    }
+    const auto most = static_cast<std::size_t>(settings_.zoom_max * lines.tokens);
+    for (std::size_t i = most; i < asking.size(); ++i) need[asking[i]] = 0;
     return need;
   }
 
