@@ -75,8 +75,8 @@ class Session {
   [[nodiscard]] Pos n_asking(Span batch, const Needs& needs) const;
   // The batch was decoded: keys and queries of its rows go to the index, votes are counted.
   struct Rows {
-    std::size_t first_key = 0;  // of this session in the observation's key rows
-    std::size_t n_keys = 0;     // 0 or the batch's size
+    std::size_t first_key = 0;    // of this session in the observation's key rows
+    std::size_t n_keys = 0;       // 0 or the batch's size
     std::size_t first_query = 0;  // its query rows, the last n_queries of the batch
     std::size_t n_queries = 0;
   };
@@ -137,8 +137,7 @@ class Session {
   void force_summary(const std::vector<Token>& delimiter);
   void log_boundaries();
   void take_keys(Span batch, const Needs& needs, const Observation& seen, const Rows& rows);
-  void take_key(Pos pos, const Needs& needs, const HeadLayout& layout,
-                std::span<const float> keys);
+  void take_key(Pos pos, const Needs& needs, const HeadLayout& layout, std::span<const float> keys);
   void take_queries(const Needs& needs, const Observation& seen, const Rows& rows);
   void take_line_need(Span batch, const Needs& needs, const Observation& seen, const Rows& rows);
   [[nodiscard]] double count_missed();

@@ -78,7 +78,8 @@ class Retrieval final : public Policy {
     }
     std::stable_sort(asking.begin(), asking.end(),
                      [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
-    const auto most = static_cast<std::size_t>(settings_.zoom_max * lines.tokens);
+    const auto most =
+        static_cast<std::size_t>(settings_.zoom_max) * static_cast<std::size_t>(lines.tokens);
     for (std::size_t i = most; i < asking.size(); ++i) need[asking[i]] = 0;
     return need;
   }
