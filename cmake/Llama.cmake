@@ -1,7 +1,8 @@
-# llama.cpp as script/llama installs it. Gives two imported targets:
+# llama.cpp as script/llama installs it. Gives three imported targets:
 #   llama          libllama with the ggml libraries and backends of that build
 #   llama-common   llama.cpp's `common` library; upstream installs no headers and no package of it,
 #                  so they lie under include/llama-common (src/chat alone uses them)
+#   cpp-httplib    the HTTP library of llama.cpp's vendor folder (src/http alone uses it)
 # and LLAMA_VERSION_TEXT, e.g. "0.5.0-dev (llama-cpp-python-0.3.36)", for `zoomr --version`.
 
 set(ZOOMR_LLAMA_PREFIX "${PROJECT_SOURCE_DIR}/out-llama/install" CACHE PATH
@@ -34,6 +35,16 @@ if(GGML_CUDA AND NOT GGML_STATIC)
   target_link_libraries(ggml::ggml-cuda INTERFACE CUDA::cudart CUDA::cublas)
 endif()
 set(LLAMA_VERSION_TEXT "${LLAMA_VERSION} (${LLAMA_BUILD_COMMIT})")
+
+if(NOT TARGET cpp-httplib)
+  add_library(cpp-httplib STATIC IMPORTED)
+  set_target_properties(cpp-httplib PROPERTIES
+    IMPORTED_LOCATION
+      "${ZOOMR_LLAMA_PREFIX}/lib/${CMAKE_STATIC_LIBRARY_PREFIX}cpp-httplib${CMAKE_STATIC_LIBRARY_SUFFIX}"
+    INTERFACE_INCLUDE_DIRECTORIES "${ZOOMR_LLAMA_PREFIX}/include/cpp-httplib"
+    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${ZOOMR_LLAMA_PREFIX}/include/cpp-httplib")
+  target_link_libraries(cpp-httplib INTERFACE Threads::Threads)
+endif()
 
 if(NOT TARGET llama-common)
   add_library(llama-common STATIC IMPORTED)

@@ -11,6 +11,7 @@ enum class ErrorCode {
   bad_input,    // the user's flags, files or text; exit code 2, HTTP 400
   unsupported,  // a model or combination that cannot be served exactly; exit code 2, HTTP 501
   failed,       // the run itself failed: decode, store, disk; exit code 1, HTTP 500
+  unavailable,  // no place now; exit code 1, HTTP 503
   bug,          // a broken invariant of ours; exit code 1, HTTP 500
 };
 
