@@ -138,8 +138,8 @@ double recall(Memory& memory) {
   int found = 0;
   for (int i = 0; i < kQueries; ++i) {
     const std::vector<float> query = memory.query();
-    const auto truth = best_three(line_mass(memory.log, memory.lines, memory.query_layout, query,
-                                            memory.heads, LinePool::mean));
+    const auto truth = best_three(
+        line_mass(memory.log, memory.lines, memory.query_layout, query, memory.heads).mean);
     const auto ours = best_three(
         memory.index.shares(memory.lines, memory.query_layout, query, memory.heads).mean);
     for (const std::size_t line : truth) {
@@ -170,8 +170,8 @@ void lines_by_mass(benchmark::State& state) {
   Memory memory(static_cast<Pos>(state.range(0)), static_cast<int>(state.range(1)), {});
   const std::vector<float> query = memory.query();
   for (auto _ : state) {
-    benchmark::DoNotOptimize(line_mass(memory.log, memory.lines, memory.query_layout, query,
-                                       memory.heads, LinePool::mean));
+    benchmark::DoNotOptimize(
+        line_mass(memory.log, memory.lines, memory.query_layout, query, memory.heads).mean);
   }
 }
 

@@ -106,7 +106,7 @@ Score score(const Record& record, std::size_t every, const HeadSelection& heads,
                                         [&](auto& line) { return line.span.end <= log.size(); });
     const auto lines = std::span(record.lines).first(static_cast<std::size_t>(n_closed));
     const std::vector<float> query = record.row("queries", i, query_layout);
-    result.add(line_mass(log, lines, query_layout, query, heads, LinePool::mean),
+    result.add(line_mass(log, lines, query_layout, query, heads).mean,
                index.shares(lines, query_layout, query, heads).mean, lines, positions[i]);
   }
   return result;

@@ -20,6 +20,10 @@ NAMES = (
     "desk book pen clay rope nail gate barn well road hill cave sail tent drop flag harp lion mule "
     "nest oven pear quilt rake soap tile vase wand yarn zinc ant bee cow dog elk gnat hen ibis jay"
 ).split()
+# Of chains that are too long for those; apart from them, so that shorter chains stay as they are.
+MORE_NAMES = "pig goat ram owl moth slug yak fern moss reed plum fig".split()
+CHAIN_SHORT = 60  # steps; a longer chain draws from both
+CHAIN_LONGEST = 80  # of the 97 values each step takes one that no other has
 
 CHAIN_EXAMPLE = """Here is a short example of four steps.
 Step 1: sun = 7 + 5
@@ -41,7 +45,7 @@ def chain(n_steps, seed):
     """N named steps, one a line. No value stands in the prompt: the reply must look up two of its own
     lines for each later step."""
     rng = random.Random(f"chain {n_steps} {seed}")
-    names = rng.sample(NAMES, n_steps)
+    names = rng.sample(NAMES if n_steps <= CHAIN_SHORT else NAMES + MORE_NAMES, n_steps)
     steps, values = [], []
     for i, name in enumerate(names):
         while True:
@@ -170,8 +174,8 @@ def main():
     args = parser.parse_args()
     if args.problems < 1:
         parser.error("--problems is at least 1")
-    if not CHAIN_FIRST + 2 <= args.steps <= 60:
-        parser.error(f"--steps is between {CHAIN_FIRST + 2} and 60")
+    if not CHAIN_FIRST + 2 <= args.steps <= CHAIN_LONGEST:
+        parser.error(f"--steps is between {CHAIN_FIRST + 2} and {CHAIN_LONGEST}")
     if not 100 <= args.entries <= 5000:
         parser.error("--entries is between 100 and 5000")
     seeds = range(args.seed, args.seed + args.problems)

@@ -64,6 +64,11 @@ struct RunOptions {
   std::string heads = "auto";       // auto: a probe finds them once and keeps them; L.H,...; a file
                                     // of zoomr heads --json
   std::string name_heads = "auto";  // auto: the probe's or the file's, with L.H none; L.H,...; none
+  // Of select retrieval: whose window, zoom_in, zoom_in_name, zoom_max, second_look and fade hold.
+  // auto: what `zoomr tune` kept for this model and these heads, unless `settings` have others than
+  // the defaults; a file of zoomr tune; none: those of `settings`.
+  std::string select_config = "auto";
+  bool own_selection = false;  // auto leaves `settings` alone although they are the defaults
 
   std::string summaries = "none";  // none, native, prompted or injected
   std::string summary_begin = "<|begin_of_summary|>";

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/text_hash.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
@@ -17,10 +18,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json names_of(const std::vector<RetrievalHead>& heads) {
-  Json names = Json::array();
-  for (const RetrievalHead& head : heads) names.push_back(head_name(head.layer, head.head));
-  return names;
+std::string path_of(const std::string& model_file, const std::string& key, const char* end) {
+  const std::string folder = heads_folder();
+  if (folder.empty()) return "";
+  return folder + "/" + std::filesystem::path(model_file).stem().string() + "-" + text_hash(key) +
+         end;
 }
 
 HeadScore parse_score(const Json& j) {
@@ -60,8 +62,8 @@ Json to_json(const HeadFile& file) {
           {"model", file.model},
           {"tokens", file.probe.n_tokens},
           {"seconds", file.probe.seconds},
-          {"value_heads", names_of(choose_heads(file.probe.scores, HeadKind::value))},
-          {"name_heads", names_of(choose_heads(file.probe.scores, HeadKind::name))},
+          {"value_heads", head_names(choose_heads(file.probe.scores, HeadKind::value))},
+          {"name_heads", head_names(choose_heads(file.probe.scores, HeadKind::name))},
           {"heads", heads}};
 }
 
@@ -106,6 +108,12 @@ std::vector<Head> parse_head_list(const std::string& flag, const std::string& te
   }
 }
 
+Json head_names(const std::vector<RetrievalHead>& heads) {
+  Json names = Json::array();
+  for (const RetrievalHead& head : heads) names.push_back(head_name(head.layer, head.head));
+  return names;
+}
+
 NamedHeads read_named_heads(const std::string& path) {
   const auto text = read_text(path);
   if (!text) throw Error(ErrorCode::bad_input, "--heads: cannot read " + path);
@@ -130,6 +138,14 @@ std::string heads_folder() {
   if (!cache.empty()) return cache + "/zoomr/heads";
   const std::string home = env("HOME");
   return home.empty() ? "" : home + "/.cache/zoomr/heads";
+}
+
+std::string heads_path(const std::string& model_file, const std::string& key) {
+  return path_of(model_file, key, ".json");
+}
+
+std::string select_path(const std::string& model_file, const std::string& key) {
+  return path_of(model_file, key, ".select.json");
 }
 
 std::optional<std::string> read_text(const std::string& path) {

@@ -27,6 +27,9 @@ struct HeadFile {
 [[nodiscard]] std::string head_name(int layer, int head);
 [[nodiscard]] std::vector<Head> parse_head_list(const std::string& flag, const std::string& text);
 
+// ["22.7", ...]
+[[nodiscard]] nlohmann::ordered_json head_names(const std::vector<RetrievalHead>& heads);
+
 // The value heads and name heads that a file of `zoomr heads --json` names; only these two members
 // are read, so that one may be written by hand. Throws Error(bad_input).
 struct NamedHeads {
@@ -37,6 +40,10 @@ struct NamedHeads {
 
 // $XDG_CACHE_HOME/zoomr/heads or ~/.cache/zoomr/heads; "" when there is neither.
 [[nodiscard]] std::string heads_folder();
+// Where a model's probe, and beside it what `zoomr tune` found for the model, are kept; "" when
+// there is no such folder. key: HeadFile::key.
+[[nodiscard]] std::string heads_path(const std::string& model_file, const std::string& key);
+[[nodiscard]] std::string select_path(const std::string& model_file, const std::string& key);
 // The file's text; nullopt when it cannot be read.
 [[nodiscard]] std::optional<std::string> read_text(const std::string& path);
 // Written beside it and renamed, so that nobody reads half of it; folders are made. false: it could

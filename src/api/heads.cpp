@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "api/select_file.h"
 #include "core/text_hash.h"
 #include "llama/context_params.h"
 #include "llama/head_probe.h"
@@ -41,31 +42,8 @@ std::string file_key(const std::string& path) {
   return std::to_string(size) + ' ' + std::to_string(changed) + ' ' + text_hash(text);
 }
 
-// Everything that the probe's scores depend on.
-std::string probe_key(const LlamaModel& model, const ContextOptions& c) {
-  const ModelOptions& o = model.options();
-  std::string key = "probe " + std::to_string(kProbeVersion) + " llama " +
-                    std::string(llama_version()) + " model " + file_key(o.path);
-  for (const std::string& text : o.kv_overrides) key += " override " + text;
-  for (const LoraOptions& lora : o.loras) {
-    key += " lora " + file_key(lora.path) + ' ' + std::to_string(lora.scale);
-  }
-  key += " kv " + c.type_k + ' ' + c.type_v + " rope " + c.rope_scaling;
-  for (const float value : {c.rope_freq_base, c.rope_freq_scale, c.yarn_ext_factor,
-                            c.yarn_attn_factor, c.yarn_beta_fast, c.yarn_beta_slow}) {
-    key += ' ' + std::to_string(value);
-  }
-  return key + ' ' + std::to_string(c.yarn_orig_ctx);
-}
-
-std::string kept_path(const LlamaModel& model, const std::string& key) {
-  const std::string folder = heads_folder();
-  if (folder.empty()) return "";
-  return folder + "/" + std::filesystem::path(model.options().path).stem().string() + "-" +
-         text_hash(key) + ".json";
-}
-
-// The heads with the key heads that they read. Throws Error(bad_input): the model has no such head.
+// The heads with the key heads that they read. Throws Error(bad_input): the model has no such head,
+// or a sliding window hides from it what it is to look for.
 std::vector<RetrievalHead> place_heads(const std::vector<Head>& heads, const LlamaModel& model,
                                        const ContextOptions& context) {
   if (heads.empty()) return {};
@@ -82,6 +60,11 @@ std::vector<RetrievalHead> place_heads(const std::vector<Head>& heads, const Lla
                                             std::to_string(most) + " heads");
     }
     const LayerShape& shape = layers[layer];
+    if (shape.windowed) {
+      throw Error(ErrorCode::bad_input,
+                  "head " + head_name(head.layer, head.head) + " cannot look far back: layer " +
+                      std::to_string(head.layer) + " has a sliding window (zoomr heads)");
+    }
     placed.push_back({head.layer, head.head, head.head / (shape.n_head / shape.n_head_kv)});
   }
   return placed;
@@ -123,7 +106,65 @@ void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& t
   tell("no head of this model looks facts up: all heads vote (--select paper)");
 }
 
+// False when the model has no heads to follow.
+[[nodiscard]] bool choose(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+  PolicySettings& settings = options.settings;
+  const auto place = [&](const std::vector<Head>& heads) {
+    return place_heads(heads, model, options.context);
+  };
+  if (options.heads == "auto") {
+    if (!use_probe(model, options, tell)) return false;
+  } else if (is_list(options.heads)) {
+    settings.heads = place(parse_head_list("--heads", options.heads));
+  } else {
+    const NamedHeads named = read_named_heads(options.heads);
+    settings.heads = place(named.values);
+    settings.name_heads = place(named.names);
+  }
+  if (options.name_heads == "none") settings.name_heads.clear();
+  if (options.name_heads == "none" || options.name_heads == "auto") return true;
+  settings.name_heads = place(parse_head_list("--name-heads", options.name_heads));
+  return true;
+}
+
+bool has_own_selection(const RunOptions& options) {
+  return options.own_selection || !same_selection(options.settings, PolicySettings{});
+}
+
+// The selection's settings that `zoomr tune` kept for this model, or those of the user's file.
+void use_select_config(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+  std::string path = options.select_config;
+  std::optional<PolicySettings> found;
+  if (path == "auto" && !has_own_selection(options)) {
+    const std::string key = probe_key(model, options.context);
+    path = select_path(model.options().path, key);
+    if (const auto text = read_text(path)) found = parse_select_file(*text, key, options.settings);
+  } else if (path != "auto" && path != "none") {
+    found = read_select_file(path);
+  }
+  options.select_config = found ? path : "none";
+  if (!found) return;
+  copy_selection(*found, options.settings);
+  tell("selection as zoomr tune found it: " + path + " (--select-config none: the defaults)");
+}
+
 }  // namespace
+
+std::string probe_key(const LlamaModel& model, const ContextOptions& c) {
+  const ModelOptions& o = model.options();
+  std::string key = "probe " + std::to_string(kProbeVersion) + " llama " +
+                    std::string(llama_version()) + " model " + file_key(o.path);
+  for (const std::string& text : o.kv_overrides) key += " override " + text;
+  for (const LoraOptions& lora : o.loras) {
+    key += " lora " + file_key(lora.path) + ' ' + std::to_string(lora.scale);
+  }
+  key += " kv " + c.type_k + ' ' + c.type_v + " rope " + c.rope_scaling;
+  for (const float value : {c.rope_freq_base, c.rope_freq_scale, c.yarn_ext_factor,
+                            c.yarn_attn_factor, c.yarn_beta_fast, c.yarn_beta_slow}) {
+    key += ' ' + std::to_string(value);
+  }
+  return key + ' ' + std::to_string(c.yarn_orig_ctx);
+}
 
 FoundHeads find_heads(const LlamaModel& model, const ContextOptions& context, bool refresh,
                       const Tell& tell) {
@@ -131,7 +172,7 @@ FoundHeads find_heads(const LlamaModel& model, const ContextOptions& context, bo
   FoundHeads found;
   found.file.key = probe_key(model, context);
   found.file.model = model.description();
-  found.path = kept_path(model, found.file.key);
+  found.path = heads_path(model.options().path, found.file.key);
   if (!refresh) {
     if (const auto text = read_text(found.path)) {
       if (auto probe = parse_head_file(*text, found.file.key)) {
@@ -156,6 +197,13 @@ void check_head_flags(const RunOptions& o) {
   if (o.name_heads != "auto" && o.name_heads != "none") {
     (void)parse_head_list("--name-heads", o.name_heads);
   }
+  if (o.select_config == "auto" || o.select_config == "none") return;
+  (void)read_select_file(o.select_config);
+  if (!has_own_selection(o)) return;
+  throw Error(ErrorCode::bad_input,
+              "--select-config " + o.select_config +
+                  " names the selection's settings: --window, --zoom-in, --zoom-in-name, "
+                  "--zoom-max, --second-look and --fade have no place beside it");
 }
 
 void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell) {
@@ -165,21 +213,8 @@ void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell
   // Summaries are the paper's index; lines alone are better found by the heads that look for them.
   if (chosen_by_us) settings.select = options.summaries != "none" ? "paper" : "retrieval";
   if (settings.select != "retrieval") return;
-  const auto place = [&](const std::vector<Head>& heads) {
-    return place_heads(heads, model, options.context);
-  };
-  if (options.heads == "auto") {
-    if (!use_probe(model, options, tell)) return do_without_heads(settings, chosen_by_us, tell);
-  } else if (is_list(options.heads)) {
-    settings.heads = place(parse_head_list("--heads", options.heads));
-  } else {
-    const NamedHeads named = read_named_heads(options.heads);
-    settings.heads = place(named.values);
-    settings.name_heads = place(named.names);
-  }
-  if (options.name_heads == "none") settings.name_heads.clear();
-  if (options.name_heads == "none" || options.name_heads == "auto") return;
-  settings.name_heads = place(parse_head_list("--name-heads", options.name_heads));
+  if (!choose(model, options, tell)) return do_without_heads(settings, chosen_by_us, tell);
+  use_select_config(model, options, tell);
 }
 
 }  // namespace zoomr

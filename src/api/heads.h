@@ -25,12 +25,17 @@ struct FoundHeads {
 [[nodiscard]] FoundHeads find_heads(const LlamaModel& model, const ContextOptions& context,
                                     bool refresh, const Tell& tell);
 
-// Puts the heads into options.settings when the policy follows heads and has none yet. Throws
-// Error(bad_input) for heads that the model does not have or a file that names none,
+// Everything that the probe's scores depend on: HeadFile::key.
+[[nodiscard]] std::string probe_key(const LlamaModel& model, const ContextOptions& context);
+
+// Puts the heads into options.settings when the policy follows heads and has none yet, and the
+// selection's settings of --select-config; options.select_config is then the file's path or none.
+// Throws Error(bad_input) for heads that the model does not have or a file that names none,
 // Error(unsupported) when no head looks things up.
 void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell);
 
-// The options' head flags alone, before a model is loaded. Throws Error(bad_input).
+// The options' flags of heads and of --select-config alone, before a model is loaded. Throws
+// Error(bad_input).
 void check_head_flags(const RunOptions& options);
 
 }  // namespace zoomr

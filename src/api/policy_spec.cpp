@@ -30,6 +30,11 @@ Number to_number(const std::string& key, const std::string& value) {
   return number;
 }
 
+bool is_of_selection(const std::string& key) {
+  return key == "window" || key == "zoom-in" || key == "zoom-in-name" || key == "zoom-max" ||
+         key == "second-look" || key == "fade";
+}
+
 void set(RunOptions& options, const std::string& key, const std::string& value) {
   if (key == "select")
     options.settings.select = value;
@@ -55,6 +60,10 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
     options.settings.second_look = to_number<float>(key, value);
   else if (key == "fade")
     options.settings.fade = to_number<float>(key, value);
+  else if (key == "miss")
+    options.settings.miss = to_number<float>(key, value);
+  else if (key == "select-config")
+    options.select_config = value;
   else if (key == "summaries")
     options.summaries = value;
   else if (key == "ctk")
@@ -68,7 +77,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
         ErrorCode::bad_input,
         "unknown policy setting '" + key +
             "': select, heads, name-heads, window, sink, vote-k, consensus, zoom-in, zoom-in-name, "
-            "zoom-max, second-look, fade, summaries, ctk, ctv or budget");
+            "zoom-max, second-look, fade, miss, select-config, summaries, ctk, ctv or budget");
+  options.own_selection |= is_of_selection(key);
 }
 
 }  // namespace

@@ -71,6 +71,8 @@ Json run_settings(const RunOptions& o) {
                    {"zoom-max", o.settings.zoom_max},
                    {"second-look", o.settings.second_look},
                    {"fade", o.settings.fade},
+                   {"miss", o.settings.miss},
+                   {"select-config", o.select_config},
                    {"summaries", o.summaries},
                    {"summary-begin", o.summary_begin},
                    {"summary-end", o.summary_end},

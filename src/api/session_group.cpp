@@ -68,7 +68,7 @@ SessionGroup::SessionGroup(const LlamaModel& model, const RunOptions& options,
     const Prompt& prompt = member.prompt;
     tokens.push_back(prompt.tokens.empty() ? model_.tokenize(prompt.text, prompt.add_special, true)
                                            : prompt.tokens);
-    places.push_back(place(tokens.back(), prompt, *policy));
+    places.push_back(place(tokens.back(), member, *policy));
   }
   prove(*policy);
   make_contexts(places, *policy);
@@ -78,15 +78,16 @@ SessionGroup::SessionGroup(const LlamaModel& model, const RunOptions& options,
 }
 
 // Where a member fits: positions, budget, cells.
-SessionGroup::Place SessionGroup::place(const std::vector<Token>& tokens, const Prompt& prompt,
+SessionGroup::Place SessionGroup::place(const std::vector<Token>& tokens, const Member& member,
                                         const Policy& policy) const {
   Place place;
+  const Budget budget = member.budget.value_or(options_.budget);
   const Pos n_prompt = static_cast<Pos>(tokens.size());
   place.max_positions = most_positions(model_, options_);
   const Pos n_wanted =
       options_.n_predict < 0
           ? kUnlimited - n_prompt
-          : std::max<Pos>(options_.n_predict, static_cast<Pos>(prompt.taught.size()));
+          : std::max<Pos>(options_.n_predict, static_cast<Pos>(member.prompt.taught.size()));
   const Pos most_used = std::min(place.max_positions, n_prompt + n_wanted);
   place.n_unhidden = options_.n_ctx > 0 ? std::min(options_.n_ctx, place.max_positions) : most_used;
   if ((!policy.bounded() || policy.foresees()) && most_used == kUnlimited) {
@@ -94,7 +95,7 @@ SessionGroup::Place SessionGroup::place(const std::vector<Token>& tokens, const 
                 "policy " + options_.policy + " needs -n or -c to know its context's size");
   }
   if (policy.bounded()) {
-    place.budget = options_.budget.tokens + (options_.budget.beyond_prompt ? n_prompt : 0);
+    place.budget = budget.tokens + (budget.beyond_prompt ? n_prompt : 0);
     place.n_cells = std::min(place.budget, std::max(most_used, n_prompt));
   } else {
     place.budget = kUnlimited;

@@ -24,6 +24,7 @@ class SessionGroup {
     std::vector<TraceSink*> watchers;   // outlive the group
     Probe* probe = nullptr;             // outlives the group
     std::optional<std::uint32_t> seed;  // instead of the options'
+    std::optional<Budget> budget;       // likewise
   };
 
   // The options hold for every member; the context has room for all budgets (or, without one, for
@@ -51,7 +52,7 @@ class SessionGroup {
     int n_cells = 0;     // of the context, for this member
     int n_unhidden = 0;  // of the one that holds everything
   };
-  [[nodiscard]] Place place(const std::vector<Token>& tokens, const Prompt& prompt,
+  [[nodiscard]] Place place(const std::vector<Token>& tokens, const Member& member,
                             const Policy& policy) const;
   void prove(const Policy& policy) const;
   void make_contexts(const std::vector<Place>& places, const Policy& policy);

@@ -10,18 +10,24 @@ namespace zoomr {
 
 namespace {
 
+std::string percent(double share) {
+  if (share < 0) return "-";
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
+  return text;
+}
+
 void print(const ModelCheck& check, std::ostream& out) {
   out << check.model << ", " << check.n_tokens << " tokens, " << check.n_facts
       << " facts told again\n\n  budget    recalled   KL to full KV   same top token   missed "
-         "mass\n";
+         "mass   with full KV\n";
   char row[160];
   std::snprintf(row, sizeof row, "  full KV   %8d\n", check.recalled);
   out << row;
   for (const CheckedBudget& b : check.budgets) {
-    char missed[16] = "-";
-    if (b.missed_mass >= 0) std::snprintf(missed, sizeof missed, "%.1f %%", 100 * b.missed_mass);
-    std::snprintf(row, sizeof row, "  %7d   %8d   %13.4f   %12.1f %%   %11s\n", b.budget,
-                  b.recalled, b.kl_mean, b.same_top, missed);
+    std::snprintf(row, sizeof row, "  %7d   %8d   %13.4f   %12.1f %%   %11s   %12s\n", b.budget,
+                  b.recalled, b.kl_mean, b.same_top, percent(b.missed_mass).c_str(),
+                  percent(b.missed_full).c_str());
     out << row;
   }
   out << '\n';

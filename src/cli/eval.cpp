@@ -9,6 +9,7 @@
 
 #include "api/heads.h"
 #include "api/run_settings.h"
+#include "api/select_file.h"
 #include "chat/chat_template.h"
 #include "cli/options.h"
 #include "engine/summaries.h"
@@ -101,6 +102,16 @@ nlohmann::ordered_json settings_of(const EvalCommand& command, const Model& mode
   settings["lora"] = loras;
   settings["override-kv"] = command.model.kv_overrides;
   return settings;
+}
+
+// What zoomr tune kept may change between the parts: the values are named, not only the file.
+void add_tuned(nlohmann::ordered_json& settings, const std::vector<Cell>& cells) {
+  for (const Cell& cell : cells) {
+    const std::string& config = cell.options.select_config;
+    if (config == "auto" || config == "none") continue;
+    settings["select-config"] = selection_json(cell.options.settings);
+    return;
+  }
 }
 
 // One row holds what was made alike.
@@ -216,6 +227,7 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
   if (!command.traces.empty()) std::filesystem::create_directories(command.traces);
 
   nlohmann::ordered_json settings = settings_of(command, model);
+  add_tuned(settings, cells);
   settings["predict"] = n_taught;  // -1 is another length for texts than for answers
   SampleFile samples(command.samples_out, command.resume, settings);
   evaluate(

@@ -28,10 +28,7 @@ bool is_chosen(const std::vector<RetrievalHead>& chosen, const HeadScore& score)
 }
 
 void print_table(const HeadProbe& probe, HeadKind kind, std::ostream& out) {
-  std::vector<HeadScore> scores = probe.scores;
-  std::stable_sort(scores.begin(), scores.end(), [kind](const HeadScore& a, const HeadScore& b) {
-    return score_of(a, kind) > score_of(b, kind);
-  });
+  const std::vector<HeadScore> scores = ranked(probe.scores, kind);
   const std::vector<RetrievalHead> chosen = choose_heads(probe.scores, kind);
   out << (kind == HeadKind::value ? "\nvalue heads: what is needed now\n"
                                   : "\nname heads: what is needed soon\n")

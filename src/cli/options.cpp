@@ -330,26 +330,43 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
          "without such heads")
       ->group(group);
   add_head_flags(app, o);
+  app.add_option("--select-config", o.select_config,
+                 "Select retrieval: file of zoomr tune with --window, --zoom-in, --zoom-in-name, "
+                 "--zoom-max, --second-look and --fade; auto: what tune kept for this model, when "
+                 "none of these is typed; none: the defaults")
+      ->group(group);
+  const auto own = [&o](const std::string& /*typed*/) { o.own_selection = true; };
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);
   app.add_option("--consensus", o.settings.consensus, "Lines or thoughts that a vote brings back")
       ->group(group);
   app.add_option("--zoom-in", o.settings.zoom_in,
                  "Select retrieval: share of the value heads' attention at which a line comes back")
+      ->each(own)
       ->group(group);
   app.add_option("--zoom-in-name", o.settings.zoom_in_name,
                  "Select retrieval: the same of the name heads, which ask some tokens ahead")
+      ->each(own)
       ->group(group);
   app.add_option("--zoom-max", o.settings.zoom_max,
                  "Select retrieval: most lines that come back at one token")
+      ->each(own)
       ->group(group);
   app.add_option("--second-look", o.settings.second_look,
                  "Select retrieval: share of attention on what comes back at which the token that "
                  "asked is decoded again; above 1: never")
+      ->each(own)
       ->group(group);
   app.add_option("--fade", o.settings.fade,
                  "Select retrieval: what is left of a line's need after one token")
+      ->each(own)
+      ->group(group);
+  app.add_option(
+         "--miss", o.settings.miss,
+         "Select retrieval: the budget is a ceiling, and as little stays in memory as keeps "
+         "the missed share of attention near this one, e.g. 0.05; 0: what fits stays")
       ->group(group);
   app.add_option("--window", o.settings.window, "Most recent tokens, always resident")
+      ->each(own)
       ->group(group);
   app.add_option("--sink", o.settings.sink, "First tokens, always resident")->group(group);
   app.add_option(

@@ -59,10 +59,9 @@ void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLay
   }
 }
 
-std::vector<float> line_mass(const KeyLog& log, std::span<const Line> lines,
-                             const HeadLayout& query_layout, std::span<const float> queries,
-                             const HeadSelection& heads, LinePool pool) {
-  std::vector<float> mass(lines.size(), 0);
+LineShares line_mass(const KeyLog& log, std::span<const Line> lines, const HeadLayout& query_layout,
+                     std::span<const float> queries, const HeadSelection& heads) {
+  LineShares shares{std::vector<float>(lines.size(), 0), std::vector<float>(lines.size(), 0)};
   int n_heads = 0;
   const SpanSet all{{0, log.size()}};
   for (const HeadLayout::Item& head : query_layout.items) {
@@ -75,13 +74,12 @@ std::vector<float> line_mass(const KeyLog& log, std::span<const Line> lines,
       for (Pos pos = lines[i].span.begin; pos < lines[i].span.end; ++pos) {
         sum += weights[static_cast<std::size_t>(pos)];
       }
-      mass[i] = pool == LinePool::mean ? mass[i] + sum : std::max(mass[i], sum);
+      shares.mean[i] += sum;
+      shares.peak[i] = std::max(shares.peak[i], sum);
     }
   }
-  if (pool == LinePool::mean && n_heads > 0) {
-    for (float& m : mass) m /= static_cast<float>(n_heads);
-  }
-  return mass;
+  for (float& mean : shares.mean) mean /= static_cast<float>(std::max(1, n_heads));
+  return shares;
 }
 
 }  // namespace zoomr

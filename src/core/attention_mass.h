@@ -56,15 +56,17 @@ void add_attention_mass(const KeyLog& log, const SpanSet& visible, const HeadLay
                         std::span<const float> queries, const HeadSelection& heads,
                         std::vector<float>& mass);
 
-// How the heads' shares of one line become one number: the mean, or the largest, so that a line
-// which one head needs and all others ignore still counts.
-enum class LinePool : std::uint8_t { mean, peak };
+// [n_lines] of the share that heads give them: the mean over the heads, and the largest of one, so
+// that a line which one head needs and all others ignore still counts.
+struct LineShares {
+  std::vector<float> mean;
+  std::vector<float> peak;
+};
 
-// [n_lines] what the chosen query heads of one token give to each line when every logged key is
-// visible. Lines beyond the log have none.
-[[nodiscard]] std::vector<float> line_mass(const KeyLog& log, std::span<const Line> lines,
-                                           const HeadLayout& query_layout,
-                                           std::span<const float> queries,
-                                           const HeadSelection& heads, LinePool pool);
+// What the chosen query heads of one token give to each line when every logged key is visible.
+// Lines beyond the log have none.
+[[nodiscard]] LineShares line_mass(const KeyLog& log, std::span<const Line> lines,
+                                   const HeadLayout& query_layout, std::span<const float> queries,
+                                   const HeadSelection& heads);
 
 }  // namespace zoomr

@@ -29,12 +29,6 @@ struct LineIndexOptions {
   int best = 32;           // blocks a head that the second stage reads in full
 };
 
-// [lines] of the share that heads give them: the mean over the heads, and the largest of one.
-struct LineShares {
-  std::vector<float> mean;
-  std::vector<float> peak;
-};
-
 class LineIndex {
  public:
   explicit LineIndex(const LineIndexOptions& options = {}) : options_(options) {}

@@ -70,7 +70,7 @@ struct Needs {
   HeadSelection lines;    // beside no mass and no recent: how much these value heads need each line
                           // now: Evidence::lines
   HeadSelection names;    // and these name heads soon; asked for beside `lines` only
-  float fade = 0.9F;      // what is left of LineNeed::kept after one token
+  float fade = 0;         // what is left of LineNeed::kept after one token
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries
 

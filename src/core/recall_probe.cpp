@@ -70,15 +70,20 @@ double best_score(const std::vector<HeadScore>& scores, HeadKind kind) {
   return best;
 }
 
-std::vector<RetrievalHead> choose_heads(std::vector<HeadScore> scores, HeadKind kind) {
+std::vector<HeadScore> ranked(std::vector<HeadScore> scores, HeadKind kind) {
   std::stable_sort(scores.begin(), scores.end(), [kind](const HeadScore& a, const HeadScore& b) {
     return score_of(a, kind) > score_of(b, kind);
   });
+  return scores;
+}
+
+std::vector<RetrievalHead> choose_heads(const std::vector<HeadScore>& scores, HeadKind kind) {
+  const double best = best_score(scores, kind);
   std::vector<RetrievalHead> heads;
-  for (const HeadScore& s : scores) {
+  for (const HeadScore& s : ranked(scores, kind)) {
     const double score = score_of(s, kind);
     if (heads.size() == kMostHeads || score < kLeastScore) break;
-    if (score < kLeastShare * score_of(scores.front(), kind)) break;
+    if (score < kLeastShare * best) break;
     if (!s.windowed) heads.push_back({s.head.layer, s.head.head, s.key_head});
   }
   return heads;

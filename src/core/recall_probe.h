@@ -63,12 +63,16 @@ class HeadScorer {
   std::array<std::array<int, kRecallKinds>, 2> n_{};
 };
 
+// The best first, by this kind's score; ties in their order.
+[[nodiscard]] std::vector<HeadScore> ranked(std::vector<HeadScore> scores, HeadKind kind);
+
 // The best heads of a kind, the best first: at most 6, with at least 0.1 and at least half of the
 // best one's score. Lines are ranked by the mean over the chosen heads, so one that looks at the
 // right line far more rarely than the best adds noise: half keeps it out. Six, since each costs its
 // keys for all tokens, and the seventh of a model that has so many says what six say. Below a tenth
 // a head looks nowhere in particular.
-[[nodiscard]] std::vector<RetrievalHead> choose_heads(std::vector<HeadScore> scores, HeadKind kind);
+[[nodiscard]] std::vector<RetrievalHead> choose_heads(const std::vector<HeadScore>& scores,
+                                                      HeadKind kind);
 
 [[nodiscard]] double best_score(const std::vector<HeadScore>& scores, HeadKind kind);
 

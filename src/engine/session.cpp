@@ -293,7 +293,8 @@ void Session::foresee(Span tokens, const Observation& seen) {
     unhidden_keys_.append(pos, seen.key_layout, seen.key_row(row));
   }
   evidence_.foresight = line_mass(unhidden_keys_, timeline_.lines(), seen.query_layout,
-                                  seen.query_row(0), {.all = true}, LinePool::peak);
+                                  seen.query_row(0), {.all = true})
+                            .peak;
 }
 
 Plan Session::plan() const { return policy_->plan(view()); }

@@ -7,6 +7,7 @@
 #include "eval/evaluation.h"
 #include "eval/progress.h"
 #include "eval/reader.h"
+#include "eval/statistics.h"
 #include "llama/head_probe.h"
 #include "llama/model.h"
 #include "llama/self_test.h"
@@ -45,6 +46,25 @@ bool as_full(const ModelCheck& check, const CheckedBudget& row) {
   return row.recalled >= check.recalled - (check.n_facts + 29) / 30;
 }
 
+// Of one budget, token by token.
+struct OfBudget {
+  std::vector<TokenAgreement> tokens;
+  std::vector<double> missed;  // where it is measured
+  std::vector<double> missed_full;
+};
+
+void add_sums(const OfBudget& seen, CheckedBudget& row) {
+  const Sample sums = summarise(seen.tokens, seen.tokens);
+  row.kl_mean = sums["kl_mean"].get<double>();
+  row.same_top = sums["same_top"].get<double>();
+  if (seen.missed.empty()) return;
+  const Agreement meter = agreement(seen.missed, seen.missed_full);
+  row.missed_mass = meter.mean_a;
+  row.missed_full = meter.mean_b;
+  row.meter_correlation = meter.correlation;
+  row.meter_difference = meter.mean_difference;
+}
+
 }  // namespace
 
 ModelCheck check_model(const Model& model, const RunOptions& options, std::vector<Pos> budgets,
@@ -61,15 +81,11 @@ ModelCheck check_model(const Model& model, const RunOptions& options, std::vecto
                     .n_facts = static_cast<int>(facts.values.size())};
   if (!test.exact) return result;
 
-  Reader full(model, with_full_kv(options), facts.text);
-  std::vector<std::unique_ptr<Reader>> readers;
-  std::vector<std::vector<TokenAgreement>> agreements(budgets.size());
-  for (const Pos budget : budgets) {
-    RunOptions of = options;
-    of.budget = {.tokens = budget, .beyond_prompt = false};
-    readers.push_back(std::make_unique<Reader>(model, of, facts.text));
-    result.budgets.push_back({.budget = budget});
-  }
+  Reader full(model, with_full_kv(options), facts.text,
+              {.budgets = {}, .follow = options.settings.heads});
+  Reader bounded(model, options, facts.text, {.budgets = budgets, .follow = {}});
+  std::vector<OfBudget> seen(budgets.size());
+  for (const Pos budget : budgets) result.budgets.push_back({.budget = budget});
   Progress bar(progress, (taught.size() + kShown - 1) / kShown);
   for (std::size_t i = 0; i < taught.size(); ++i) {
     if (i % kShown == 0) {
@@ -81,21 +97,19 @@ ModelCheck check_model(const Model& model, const RunOptions& options, std::vecto
         std::find(facts.values.begin(), facts.values.end(), next) != facts.values.end();
     full.read_to(next);
     result.recalled += asks && predicts(full.log_probabilities(), taught[i]) ? 1 : 0;
-    for (std::size_t r = 0; r < readers.size(); ++r) {
-      readers[r]->read_to(next);
-      const auto said = readers[r]->log_probabilities();
-      agreements[r].push_back(compare(full.log_probabilities(), said, taught[i]));
+    bounded.read_to(next);
+    for (std::size_t r = 0; r < budgets.size(); ++r) {
+      const auto said = bounded.log_probabilities(r);
+      seen[r].tokens.push_back(compare(full.log_probabilities(), said, taught[i]));
       result.budgets[r].recalled += asks && predicts(said, taught[i]) ? 1 : 0;
+      if (bounded.missed(r) < 0) continue;
+      seen[r].missed.push_back(bounded.missed(r));
+      seen[r].missed_full.push_back(full.attention(bounded.hidden(r)));
     }
   }
   bar.end();
   bar.finish();
-  for (std::size_t r = 0; r < readers.size(); ++r) {
-    const Sample sums = summarise(agreements[r], agreements[r]);
-    result.budgets[r].kl_mean = sums["kl_mean"].get<double>();
-    result.budgets[r].same_top = sums["same_top"].get<double>();
-    result.budgets[r].missed_mass = readers[r]->result().missed_mass;
-  }
+  for (std::size_t r = 0; r < budgets.size(); ++r) add_sums(seen[r], result.budgets[r]);
   return result;
 }
 
@@ -142,7 +156,10 @@ std::string to_json(const ModelCheck& check) {
                                {"recalled", row.recalled},
                                {"kl_mean", row.kl_mean},
                                {"same_top", row.same_top},
-                               {"missed_mass", row.missed_mass}});
+                               {"missed_mass", row.missed_mass},
+                               {"missed_mass_full", row.missed_full},
+                               {"meter_correlation", row.meter_correlation},
+                               {"meter_difference", row.meter_difference}});
   }
   return json.dump();
 }

@@ -1,5 +1,6 @@
 // zoomr check: how small may this model's memory be? A text of facts, told once and told again in
-// another order, is taught to full KV and to the policy at some budgets, side by side.
+// another order, is taught to full KV and to the policy at some budgets, side by side: these in
+// one batch.
 #pragma once
 
 #include <ostream>
@@ -16,6 +17,11 @@ struct CheckedBudget {
   double kl_mean = 0;   // to full KV, nats a token
   double same_top = 0;  // % of the tokens where full KV's first choice is the first choice
   double missed_mass = -1;  // mean; -1: not measured
+  // How true is the missed mass? Token by token, against what the same heads give with full KV to
+  // the lines that were not resident.
+  double missed_full = -1;       // mean with full KV; -1: not measured
+  double meter_correlation = 0;  // over the tokens
+  double meter_difference = 0;   // mean of the absolute differences, share of attention
 };
 
 struct ModelCheck {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/head_file.h"
+#include "api/heads.h"
 #include "api/session_group.h"
 #include "llama/model.h"
 #include "zoomr/error.h"
@@ -140,6 +141,8 @@ void record(const Model& model, const Problem& problem, const Prompt& prompt,
   const nlohmann::ordered_json meta = {
       {"version", 1},
       {"model", model.impl().description()},
+      {"model_file", std::filesystem::path(model.impl().options().path).filename().string()},
+      {"probe_key", probe_key(model.impl(), options.context)},
       {"task", problem.task},
       {"problem", problem.id},
       {"expected", problem.answer},

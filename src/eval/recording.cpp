@@ -56,6 +56,8 @@ std::vector<float> read_rows(const std::filesystem::path& path, std::size_t n_ro
 void read_meta(const Json& meta, Recording& recording) {
   if (meta.at("version") != 1) throw Json::other_error::create(501, "another version", nullptr);
   recording.model = meta.at("model").get<std::string>();
+  recording.model_file = meta.value("model_file", "");
+  recording.probe_key = meta.value("probe_key", "");
   recording.n_prompt = meta.at("n_prompt").get<Pos>();
   recording.tokens = meta.at("tokens").get<std::vector<Token>>();
   recording.pieces = meta.at("pieces").get<std::vector<std::string>>();

@@ -14,7 +14,9 @@ namespace zoomr {
 
 struct Recording {
   std::string folder;
-  std::string model;  // description
+  std::string model;       // description
+  std::string model_file;  // its name; "" where an older zoomr recorded
+  std::string probe_key;   // of the model and its KV: HeadFile::key; "" likewise
   Pos n_prompt = 0;
   std::vector<Token> tokens;        // prompt and reply
   std::vector<std::string> pieces;  // one a token

@@ -65,4 +65,27 @@ Estimate estimate_difference(std::span<const Share> a, std::span<const Share> b)
   });
 }
 
+Agreement agreement(std::span<const double> a, std::span<const double> b) {
+  check(a.size() == b.size(), "numbers are compared in pairs");
+  Agreement result;
+  const double n = static_cast<double>(std::max<std::size_t>(1, a.size()));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    result.mean_a += a[i] / n;
+    result.mean_b += b[i] / n;
+    result.mean_difference += std::abs(a[i] - b[i]) / n;
+  }
+  double aa = 0;
+  double bb = 0;
+  double ab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i] - result.mean_a;
+    const double y = b[i] - result.mean_b;
+    aa += x * x;
+    bb += y * y;
+    ab += x * y;
+  }
+  if (aa > 0 && bb > 0) result.correlation = ab / std::sqrt(aa * bb);
+  return result;
+}
+
 }  // namespace zoomr

@@ -24,4 +24,14 @@ struct Estimate {
 // Of a - b, problem by problem: the same problems in the same order.
 [[nodiscard]] Estimate estimate_difference(std::span<const Share> a, std::span<const Share> b);
 
+// Of pairs of numbers: how well one tells the other.
+struct Agreement {
+  double mean_a = 0;
+  double mean_b = 0;
+  double correlation = 0;      // Pearson's; 0 where one of them does not vary
+  double mean_difference = 0;  // absolute
+};
+// REQUIRES: as many of the one as of the other. Of no pairs all is 0.
+[[nodiscard]] Agreement agreement(std::span<const double> a, std::span<const double> b);
+
 }  // namespace zoomr

@@ -10,6 +10,7 @@ struct Case {
   std::string policy;
   unsigned seed = 0;
   std::string select = "paper";
+  float miss = 0;
 };
 
 SummaryMode summaries_of(const std::string& policy) {
@@ -22,6 +23,7 @@ std::vector<Case> cases() {
     for (unsigned seed = 1; seed <= 3; ++seed) result.push_back({std::string(info.name), seed});
   }
   result.push_back({"zoomr", 4, "retrieval"});
+  result.push_back({"zoomr", 5, "retrieval", 0.1F});
   return result;
 }
 
@@ -43,6 +45,7 @@ class EveryPolicy : public ::testing::TestWithParam<Case> {
         .seq = seq,
         .select = GetParam().select,
         .heads = {{.layer = 0, .head = 1, .key_head = 0}, {.layer = 1, .head = 3, .key_head = 1}},
+        .miss = GetParam().miss,
         .summaries = summaries_of(GetParam().policy),
         .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
   }

@@ -108,5 +108,20 @@ TEST(Agreement, WithoutFarTokensTheirFiguresAreNull) {
   EXPECT_TRUE(summarise(tokens, tokens)["far_kl_mean"].is_null());
 }
 
+TEST(Agreement, OfPairs) {
+  const std::vector<double> a{0, 1, 2, 3};
+  const std::vector<double> b{1, 3, 5, 7};
+  const Agreement both = agreement(a, b);
+  EXPECT_DOUBLE_EQ(both.mean_a, 1.5);
+  EXPECT_DOUBLE_EQ(both.mean_b, 4);
+  EXPECT_DOUBLE_EQ(both.correlation, 1);
+  EXPECT_DOUBLE_EQ(both.mean_difference, 2.5);
+  const std::vector<double> falling{3, 2, 1, 0};
+  EXPECT_DOUBLE_EQ(agreement(a, falling).correlation, -1);
+  const std::vector<double> level{1, 1, 1, 1};
+  EXPECT_EQ(agreement(a, level).correlation, 0);
+  EXPECT_EQ(agreement({}, {}).mean_difference, 0);
+}
+
 }  // namespace
 }  // namespace zoomr

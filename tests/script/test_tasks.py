@@ -1,6 +1,7 @@
 """eval/tasks.py: the generators of the built-in tasks, and eval/record.py's reader.
 `test_tasks.py [Class.method]`; prints nothing when all is well."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -55,7 +56,7 @@ class Generators(unittest.TestCase):
         self.assertNotEqual(tasks.recall(200, 1)["prompt"], tasks.recall(200, 2)["prompt"])
 
     def test_bad_arguments_are_refused(self):
-        for args in (("chain", "--steps", "5"), ("chain", "--problems", "0"), ("recall", "--entries", "9"), ("poem",)):
+        for args in (("chain", "--steps", "5"), ("chain", "--steps", "81"), ("chain", "--problems", "0"), ("recall", "--entries", "9"), ("poem",)):
             self.assertEqual(made(*args)[0], 2, args)
 
 
@@ -72,10 +73,10 @@ class Recall(unittest.TestCase):
 
 
 class Chain(unittest.TestCase):
-    def test_values_follow_from_the_steps(self):
-        for seed in range(1, 30):
+    def values_follow(self, n_steps, seeds):
+        for seed in seeds:
             values = []
-            for step in tasks.chain(40, seed)["steps"]:
+            for step in tasks.chain(n_steps, seed)["steps"]:
                 if "op" in step:
                     a, b = values[step["a"]], values[step["b"]]
                     values.append(a + b if step["op"] == "+" else a - b)
@@ -83,7 +84,22 @@ class Chain(unittest.TestCase):
                     values.append(step["x"] + step["y"])
                 self.assertEqual(values[-1], step["value"])
                 self.assertTrue(3 <= step["value"] <= 99)
-            self.assertEqual(len(set(values)), 40)
+            self.assertEqual(len(set(values)), n_steps)
+
+    def test_values_follow_from_the_steps(self):
+        self.values_follow(40, range(1, 30))
+
+    def test_a_chain_may_have_eighty_steps(self):
+        self.values_follow(80, range(1, 10))
+        names = [step["name"] for step in tasks.chain(80, 1)["steps"]]
+        self.assertEqual(len(set(names)), 80)
+        all_names = tasks.NAMES + tasks.MORE_NAMES
+        self.assertEqual(len(set(all_names)), len(all_names))
+        self.assertFalse(set(all_names) & {"sun", "ink", "oak", "tin"}, "names of the example")
+
+    def test_a_shorter_chain_is_what_it_was(self):
+        digest = hashlib.sha256(json.dumps(tasks.chain(60, 1)).encode()).hexdigest()
+        self.assertEqual(digest[:16], "601f5b0c967cf2c1")
 
     def test_no_value_of_a_name_stands_in_the_prompt(self):
         problem = tasks.chain(40, 3)

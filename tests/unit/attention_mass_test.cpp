@@ -48,15 +48,14 @@ TEST(LineMass, IsTheLargestShareOfOneHeadOrTheMean) {
   const std::vector<Line> lines = {{{0, 2}, 0}, {{2, 4}, 0}, {{4, 6}, 0}};
   // Head 0 looks at the second line, head 1 everywhere alike.
   const std::vector<float> queries = {1, 0};
-  const auto mass = line_mass(log, lines, layout(false), queries, kAll, LinePool::peak);
+  const auto mass = line_mass(log, lines, layout(false), queries, kAll).peak;
   const double looks = 2 * std::exp(2.0) / (2 + 2 * std::exp(2.0));
   EXPECT_NEAR(mass[0], 0.5, 1e-6);
   EXPECT_NEAR(mass[1], looks, 1e-6);
   EXPECT_EQ(mass[2], 0);  // beyond the log
-  const auto mean = line_mass(log, lines, layout(false), queries, kAll, LinePool::mean);
+  const auto mean = line_mass(log, lines, layout(false), queries, kAll).mean;
   EXPECT_NEAR(mean[1], (looks + 0.5) / 2, 1e-6);
-  const auto first =
-      line_mass(log, lines, layout(false), queries, {.chosen = {{0, 0}}}, LinePool::mean);
+  const auto first = line_mass(log, lines, layout(false), queries, {.chosen = {{0, 0}}}).mean;
   EXPECT_NEAR(first[1], looks, 1e-6);
 }
 

@@ -81,8 +81,8 @@ void expect_line_mass(const Both& both, const Memory& memory, std::span<const fl
                       const HeadSelection& heads, float error) {
   const std::vector<Line> lines = lines_of(both.log.size() + kLine);
   const LineShares shares = both.index.shares(lines, memory.queries, query, heads);
-  const auto mean = line_mass(both.log, lines, memory.queries, query, heads, LinePool::mean);
-  const auto peak = line_mass(both.log, lines, memory.queries, query, heads, LinePool::peak);
+  const auto mean = line_mass(both.log, lines, memory.queries, query, heads).mean;
+  const auto peak = line_mass(both.log, lines, memory.queries, query, heads).peak;
   ASSERT_EQ(shares.mean.size(), mean.size());
   for (std::size_t i = 0; i < lines.size(); ++i) {
     EXPECT_NEAR(shares.mean[i], mean[i], error) << "line " << i;
@@ -130,7 +130,7 @@ double recall(const LineIndexOptions& options) {
   for (int i = 0; i < kQueries; ++i) {
     const std::vector<float> query = memory.query();
     const auto truth =
-        best_lines(line_mass(both.log, lines, memory.queries, query, kAll, LinePool::mean), 0.005F);
+        best_lines(line_mass(both.log, lines, memory.queries, query, kAll).mean, 0.005F);
     const auto ours = best_lines(both.index.shares(lines, memory.queries, query, kAll).mean, 0.0F);
     asked += static_cast<int>(truth.size());
     for (const std::size_t line : truth) {

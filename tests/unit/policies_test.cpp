@@ -84,11 +84,12 @@ TEST(H2o, NeedsTheMassOfAllHeadsAtEveryStep) {
   EXPECT_TRUE(needs.mass.all);
 }
 
-std::unique_ptr<Policy> retrieval() {
+std::unique_ptr<Policy> retrieval(float miss = 0) {
   return make_policy("zoomr", {.window = 20,
                                .sink = 4,
                                .select = "retrieval",
-                               .heads = {{.layer = 3, .head = 5, .key_head = 1}}});
+                               .heads = {{.layer = 3, .head = 5, .key_head = 1}},
+                               .miss = miss});
 }
 
 TEST(Retrieval, AsksForItsHeadsAtEveryToken) {
@@ -139,6 +140,24 @@ TEST(Retrieval, NoMoreThanZoomMaxComeBackAtOneToken) {
   w.evidence.lines = need_of({{2, 0.1F}, {3, 0.4F}, {5, 0.3F}, {7, 0.2F}});
   EXPECT_EQ(retrieval()->plan(w.view()).resident,
             (SpanSet{{0, 10}, {30, 40}, {50, 60}, {70, 80}, {90, 115}}));
+}
+
+// Behind the window the least needed lines leave, as long as the need of all that waits stays below
+// the share.
+TEST(Retrieval, WithMissTheBudgetIsACeiling) {
+  World w = chain();
+  w.residency = {{{0, 10}, {50, 115}}, {{10, 50}}};
+  w.room = 100;
+  w.evidence.lines = need_of({{1, 0.01F}, {5, 0.03F}, {6, 0.04F}, {7, 0.02F}, {8, 0.3F}});
+  const auto resident = [&w](float miss) { return retrieval(miss)->plan(w.view()).resident; };
+  EXPECT_EQ(resident(0), w.residency.resident);
+  EXPECT_EQ(resident(0.02F), (SpanSet{{0, 10}, {50, 90}, {100, 115}}));
+  EXPECT_EQ(resident(0.05F), (SpanSet{{0, 10}, {50, 70}, {80, 90}, {100, 115}}));
+  EXPECT_EQ(resident(0.07F), (SpanSet{{0, 10}, {60, 70}, {80, 90}, {100, 115}}));
+  EXPECT_EQ(resident(1), (SpanSet{{0, 10}, {80, 90}, {100, 115}}));  // asked for at this token
+  w.evidence.lines.kept[1] = 0.5F;  // waits, and is above the share
+  EXPECT_EQ(resident(0.06F), (SpanSet{{0, 20}, {60, 70}, {80, 90}, {100, 115}}));
+  EXPECT_THROW((void)retrieval(1.5F), Error);
 }
 
 TEST(Retrieval, ANameBringsALineInAheadWithoutASecondLook) {

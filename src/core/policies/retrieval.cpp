@@ -4,7 +4,8 @@
 //             every token the attention that they would give each line, were all resident, is known
 //             exactly: the keys of these heads are kept. A value head reads the line at the very
 //             token; a name head reads it at the name, some tokens before it is needed
-//   Settings  window, sink, heads, name_heads, zoom_in, zoom_in_name, zoom_max, second_look, fade
+//   Settings  window, sink, heads, name_heads, zoom_in, zoom_in_name, zoom_max, second_look, fade,
+//             miss
 //   Unit      line
 //   Lost      nothing
 //
@@ -12,7 +13,8 @@
 // first, at most zoom_max a token. What is resident and was needed a moment ago stays before what
 // is only recent; the need fades, so that a line that nobody asks for any more makes room. When
 // what comes back would have got much of the value heads' attention, the token was decoded
-// without what it asked for: it is decoded again.
+// without what it asked for: it is decoded again. With `miss` the budget is a ceiling: as little
+// stays as leaves no more than that share of attention waiting.
 #include <algorithm>
 #include <vector>
 
@@ -25,6 +27,8 @@ namespace zoomr {
 namespace {
 
 constexpr float kLeastNeed = 0.02F;  // below it a resident line is no more needed than a recent one
+
+constexpr float kWaits = -1;  // below any need
 
 // The window takes no more than this part of the room beside the pinned tokens: what is recent and
 // needed is ranked as needed anyway, and a small budget is better spent on that.
@@ -53,8 +57,9 @@ class Retrieval final : public Policy {
     const Pos window = std::min(settings_.window, filler.room_left() / kWindowShare);
     filler.add_lines_backwards({std::max(0, view.decoded - window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
-    filler.add_lines_by(need(view), kLeastNeed);
-    filler.keep_recent_lines();
+    const std::vector<bool> spare = spare_lines(view, filler);
+    filler.add_lines_by(need(view, spare), settings_.miss > 0 ? 0 : kLeastNeed);
+    if (settings_.miss <= 0) filler.keep_recent_lines();
     Plan plan = std::move(filler).rest_stored();
     if (unseen(view, plan) >= settings_.second_look) {
       plan.again_from = view.decoded - view.evidence.lines.tokens;
@@ -63,24 +68,48 @@ class Retrieval final : public Policy {
   }
 
  private:
-  // [lines] what each resident line is needed, and each stored one that asks to come back.
-  [[nodiscard]] std::vector<float> need(const View& view) const {
+  // [lines] with `miss`: the least needed lines, whose needs add up to no more. All others are to
+  // be resident. Without it none is.
+  [[nodiscard]] std::vector<bool> spare_lines(const View& view, const Filler& filler) const {
+    const std::vector<float>& kept = view.evidence.lines.kept;
+    std::vector<bool> spare(kept.size(), false);
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < kept.size() && settings_.miss > 0; ++i) {
+      if (!filler.resident().covers(view.timeline.lines()[i].span)) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&kept](std::size_t a, std::size_t b) { return kept[a] < kept[b]; });
+    float sum = 0;
+    for (const std::size_t i : order) {
+      sum += kept[i];
+      if (sum > settings_.miss) break;
+      spare[i] = true;
+    }
+    return spare;
+  }
+
+  // [lines] what each resident line is needed, and each stored one that asks to come back; below
+  // zero what stays in the store or goes there.
+  [[nodiscard]] std::vector<float> need(const View& view, const std::vector<bool>& spare) const {
     const LineNeed& lines = view.evidence.lines;
     std::vector<float> need = lines.kept;
     std::vector<std::size_t> asking;
     for (std::size_t i = 0; i < need.size(); ++i) {
-      if (view.residency.resident.covers(view.timeline.lines()[i].span)) continue;
-      if (lines.now[i] >= settings_.zoom_in || lines.soon[i] >= settings_.zoom_in_name) {
+      const bool asked =
+          lines.now[i] >= settings_.zoom_in || lines.soon[i] >= settings_.zoom_in_name;
+      if (view.residency.resident.covers(view.timeline.lines()[i].span)) {
+        if (spare[i] && !asked) need[i] = kWaits;
+      } else if (asked || (settings_.miss > 0 && !spare[i])) {
         asking.push_back(i);
       } else {
-        need[i] = 0;
+        need[i] = kWaits;
       }
     }
     std::stable_sort(asking.begin(), asking.end(),
                      [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
     const auto most =
         static_cast<std::size_t>(settings_.zoom_max) * static_cast<std::size_t>(lines.tokens);
-    for (std::size_t i = most; i < asking.size(); ++i) need[asking[i]] = 0;
+    for (std::size_t i = most; i < asking.size(); ++i) need[asking[i]] = kWaits;
     return need;
   }
 
@@ -102,9 +131,10 @@ class Retrieval final : public Policy {
 
 std::unique_ptr<Policy> make_retrieval(const PolicySettings& settings) {
   const auto share = [](float value) { return value >= 0 && value <= 1; };
-  if (!share(settings.zoom_in) || !share(settings.zoom_in_name) || !share(settings.fade)) {
+  if (!share(settings.zoom_in) || !share(settings.zoom_in_name) || !share(settings.fade) ||
+      !share(settings.miss)) {
     throw Error(ErrorCode::bad_input,
-                "--zoom-in, --zoom-in-name and --fade are shares between 0 and 1");
+                "--zoom-in, --zoom-in-name, --fade and --miss are shares between 0 and 1");
   }
   if (settings.second_look < 0) {
     throw Error(ErrorCode::bad_input, "--second-look must not be negative (above 1: never)");
