@@ -30,7 +30,9 @@ class Engine {
       : kv_(kv), store_(store), unhidden_(unhidden) {}
 
   // Moves every running session on by its next tokens, decoded as one batch. A session that fails
-  // ends with Finish::error; the others go on. Throws Error(bug) on a broken invariant.
+  // ends with Finish::error; the others go on. A broken invariant of one session is such a failure,
+  // with Session::failure_code() bug. Throws what goes wrong for all, nothing decoded then.
+  // Sessions that do not run are counted in compaction only.
   void step(std::span<Session* const> sessions);
 
   // Frees what a session holds in the context and in the store.

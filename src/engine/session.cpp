@@ -62,16 +62,21 @@ Session::Session(std::uint64_t id, const SessionOptions& options, std::unique_pt
       segmenter_(options.segmenter),
       summary_writer_(options.summaries, options.segmenter.delimiters, vocabulary) {}
 
+void Session::check_prompt(const SessionOptions& options, const Policy& policy, Pos n_prompt) {
+  if (n_prompt == 0) throw Error(ErrorCode::bad_input, "the prompt is empty");
+  (void)reading(options, policy, n_prompt);
+  if (n_prompt >= options.max_positions) {
+    throw Error(ErrorCode::bad_input, "the prompt has " + std::to_string(n_prompt) +
+                                          " tokens, the most positions are " +
+                                          std::to_string(options.max_positions) + " (-c)");
+  }
+}
+
 void Session::begin(std::span<const Token> prompt) {
   check(timeline_.size() == 0, "a session begins once");
   const Pos n_prompt = static_cast<Pos>(prompt.size());
-  if (prompt.empty()) throw Error(ErrorCode::bad_input, "the prompt is empty");
-  reading_ = reading(n_prompt);
-  if (n_prompt >= options_.max_positions) {
-    throw Error(ErrorCode::bad_input, "the prompt has " + std::to_string(n_prompt) +
-                                          " tokens, the most positions are " +
-                                          std::to_string(options_.max_positions) + " (-c)");
-  }
+  check_prompt(options_, *policy_, n_prompt);
+  reading_ = reading(options_, *policy_, n_prompt);
   n_prompt_ = n_prompt;
   segmenter_ =
       Segmenter(segmenter_options(options_, reading_.pinned, policy_->bounded(), summary_writer_));
@@ -88,11 +93,13 @@ void Session::begin(std::span<const Token> prompt) {
 }
 
 // Pinned: the whole prompt where it fits, else its two ends.
-Session::Reading Session::reading(Pos n_prompt) const {
-  const bool pins = options_.segmenter.pin_prompt;
-  const Pos budget = options_.budget;
-  if (!policy_->bounded() || budget >= n_prompt + kLeastRoom) {
-    return {.pinned = pins ? n_prompt : 0};
+Session::Reading Session::reading(const SessionOptions& options, const Policy& policy,
+                                  Pos n_prompt) {
+  const bool pins = options.segmenter.pin_prompt;
+  const Pos budget = options.budget;
+  const Pos head = options.keep < 0 ? budget / 8 : options.keep;
+  if (!policy.bounded() || budget >= n_prompt + kLeastRoom) {
+    return {.pinned = pins ? n_prompt : 0, .head = options.turns ? std::min(head, n_prompt) : 0};
   }
   if (budget < kLeastInPieces) {
     throw Error(ErrorCode::bad_input,
@@ -101,7 +108,6 @@ Session::Reading Session::reading(Pos n_prompt) const {
                     std::to_string(n_prompt + kLeastRoom) + " or more, or +64; from " +
                     std::to_string(kLeastInPieces) + " on it is read in pieces)");
   }
-  const Pos head = options_.keep < 0 ? budget / 8 : options_.keep;
   const Pos tail = budget / 4;
   if (head > budget / 4) {
     throw Error(ErrorCode::bad_input, "--keep must not be above a quarter of the budget (" +
@@ -115,7 +121,12 @@ void Session::push_prompt(std::span<const Token> prompt, std::span<const std::st
     segmenter_.push_prompt(timeline_, prompt.subspan(begin, end - begin),
                            pieces.subspan(begin, end - begin));
   };
-  if (reading_.in_pieces() && reading_.pinned > 0) {
+  if (!reading_.in_pieces() && reading_.pinned > 0 && 0 < reading_.head &&
+      static_cast<std::size_t>(reading_.head) < prompt.size()) {
+    push(0, static_cast<std::size_t>(reading_.head));
+    segmenter_.split_prompt(timeline_, true);
+    push(static_cast<std::size_t>(reading_.head), prompt.size());
+  } else if (reading_.in_pieces() && reading_.pinned > 0) {
     const auto head = static_cast<std::size_t>(reading_.head);
     const std::size_t tail = prompt.size() - static_cast<std::size_t>(reading_.pinned) + head;
     push(0, head);
@@ -134,10 +145,13 @@ void Session::teach(std::span<const Token> tokens) {
 }
 
 Span Session::pending(int most) const {
-  Pos piece = reading_.piece;
-  // The last piece is a whole one: what the question asks for is known together.
-  if (decoded_ == 0 && reading_.in_pieces()) piece = (n_prompt_ - 1) % piece + 1;
-  return {decoded_, std::min(timeline_.size(), decoded_ + std::min(static_cast<Pos>(most), piece))};
+  Pos piece = std::min(static_cast<Pos>(most), reading_.piece);
+  if (const Pos left = n_prompt_ - decoded_; left > 0) {
+    // The last piece is a whole one: what the question asks for is known together.
+    if (reading_.in_pieces()) piece = std::min(piece, (left - 1) % reading_.piece + 1);
+    piece = std::min(piece, static_cast<Pos>(most_read_));
+  }
+  return {decoded_, std::min(timeline_.size(), decoded_ + piece)};
 }
 
 bool Session::wants_logits(Span batch) const {
@@ -447,9 +461,14 @@ void Session::finish(Finish reason) {
   log_boundaries();
 }
 
-void Session::fail(const std::string& why) {
+bool Session::needs_room() const {
+  return running() && decoded_ > 0 && residency_.resident.size() + next_batch() > options_.budget;
+}
+
+void Session::fail(const std::string& why, ErrorCode code) {
   if (!running()) return;
   failure_ = why;
+  failure_code_ = code;
   write(NoteEvent{timeline_.size(), why});
   finish(Finish::error);
 }
