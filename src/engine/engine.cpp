@@ -309,6 +309,54 @@ bool Engine::compact_topmost(std::span<Session* const> sessions) {
   return false;
 }
 
+bool Engine::zoom_out_whole(Session& session) {
+  if (!kv_.can_rewind()) return false;  // a recurrent state would be lost
+  const SpanSet held = session.residency().resident;
+  if (held.empty()) return true;
+  Plan nothing;
+  nothing.stored = held;
+  nothing.stored.insert(session.residency().stored);
+  for (const Span span : diff(session.residency(), nothing, session.timeline()).out) {
+    const EditEvent event = zoom_out(session, span);
+    session.applied(event);
+    if (!event.ok) return false;
+  }
+  session.rest(held);
+  return true;
+}
+
+bool Engine::zoom_in_whole(Session& session) {
+  Plan plan{session.residency().resident, session.residency().stored};
+  plan.resident.insert(session.resting());
+  plan.stored.erase(session.resting());
+  for (const Span span : diff(session.residency(), plan, session.timeline()).in) {
+    const EditEvent event = zoom_in(session, span);
+    session.applied(event);
+    if (!event.ok) return false;
+  }
+  session.rest({});
+  // Of policies that drop nothing is to stay in the store.
+  if (session.residency().stored.empty()) store_.erase_session(session.id());
+  return true;
+}
+
+bool Engine::cut(Session& session, Pos end) {
+  const Residency& now = session.residency();
+  SpanSet held = now.resident;
+  held.insert(now.stored);
+  if (!kv_.can_rewind() || end <= 0 || !held.covers({0, end})) return false;
+  const bool resident = now.resident.contains(end - 1);
+  if (!resident && !zoom_out_whole(session)) return false;
+  const Span tail{end, session.decoded()};
+  if (!tail.empty()) {
+    if (resident) kv_.drop(session.options().seq, tail);
+    store_.erase_behind(session.id(), end);
+    session.applied({.kind = EditKind::drop, .span = tail});
+  }
+  session.cut(end);
+  return true;
+}
+
 void Engine::forget(const Session& session) {
   if (session.foreseen() > 0) unhidden_->drop(session.options().seq, {0, session.foreseen()});
   if (session.decoded() > 0) kv_.drop(session.options().seq, {0, session.timeline().size()});

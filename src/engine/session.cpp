@@ -77,16 +77,32 @@ void Session::begin(std::span<const Token> prompt) {
   const Pos n_prompt = static_cast<Pos>(prompt.size());
   check_prompt(options_, *policy_, n_prompt);
   reading_ = reading(options_, *policy_, n_prompt);
-  n_prompt_ = n_prompt;
-  segmenter_ =
-      Segmenter(segmenter_options(options_, reading_.pinned, policy_->bounded(), summary_writer_));
+  head_ = options_.turns ? reading_.head : 0;
+  read_prompt(prompt);
+}
+
+void Session::read_prompt(std::span<const Token> prompt) {
+  const auto pinned = std::max(head_, reading_.head) + reading_.tail;
+  segmenter_ = Segmenter(segmenter_options(options_, pinned, policy_->bounded(), summary_writer_));
   std::vector<std::string> pieces;
   pieces.reserve(prompt.size());
   for (const Token token : prompt) pieces.push_back(vocabulary_.piece(token));
-  push_prompt(prompt, pieces);
-  for (Pos pos = 0; pos < n_prompt; ++pos) {
-    const auto i = static_cast<std::size_t>(pos);
-    write(TokenEvent{pos, prompt[i], pieces[i], SegmentKind::prompt, true});
+  const auto part = [&](std::size_t begin, std::size_t end, bool stays) {
+    if (begin == end) return;
+    segmenter_.split_prompt(timeline_, stays);
+    segmenter_.push_prompt(timeline_, prompt.subspan(begin, end - begin),
+                           std::span(pieces).subspan(begin, end - begin));
+  };
+  const Pos first = timeline_.size();
+  const auto head = static_cast<std::size_t>(reading_.head);
+  const std::size_t tail = prompt.size() - static_cast<std::size_t>(reading_.tail);
+  part(0, head, true);
+  part(head, tail, false);
+  part(tail, prompt.size(), true);
+  segmenter_.end_prompt(timeline_);
+  n_prompt_ = timeline_.size();
+  for (std::size_t i = 0; i < prompt.size(); ++i) {
+    write(TokenEvent{first + static_cast<Pos>(i), prompt[i], pieces[i], SegmentKind::prompt, true});
     sampler_->accept(prompt[i], false);
   }
   log_boundaries();
@@ -99,7 +115,9 @@ Session::Reading Session::reading(const SessionOptions& options, const Policy& p
   const Pos budget = options.budget;
   const Pos head = options.keep < 0 ? budget / 8 : options.keep;
   if (!policy.bounded() || budget >= n_prompt + kLeastRoom) {
-    return {.pinned = pins ? n_prompt : 0, .head = options.turns ? std::min(head, n_prompt) : 0};
+    if (!pins) return {};
+    const Pos first = options.turns ? std::min(head, n_prompt) : 0;
+    return {.head = first, .tail = n_prompt - first};
   }
   if (budget < kLeastInPieces) {
     throw Error(ErrorCode::bad_input,
@@ -113,31 +131,78 @@ Session::Reading Session::reading(const SessionOptions& options, const Policy& p
     throw Error(ErrorCode::bad_input, "--keep must not be above a quarter of the budget (" +
                                           std::to_string(budget / 4) + ")");
   }
-  return {.pinned = pins ? head + tail : 0, .head = head, .piece = budget / 8};
+  return {.head = pins ? head : 0, .tail = pins ? tail : 0, .piece = budget / 8};
 }
 
-void Session::push_prompt(std::span<const Token> prompt, std::span<const std::string> pieces) {
-  const auto push = [&](std::size_t begin, std::size_t end) {
-    segmenter_.push_prompt(timeline_, prompt.subspan(begin, end - begin),
-                           pieces.subspan(begin, end - begin));
-  };
-  if (!reading_.in_pieces() && reading_.pinned > 0 && 0 < reading_.head &&
-      static_cast<std::size_t>(reading_.head) < prompt.size()) {
-    push(0, static_cast<std::size_t>(reading_.head));
-    segmenter_.split_prompt(timeline_, true);
-    push(static_cast<std::size_t>(reading_.head), prompt.size());
-  } else if (reading_.in_pieces() && reading_.pinned > 0) {
-    const auto head = static_cast<std::size_t>(reading_.head);
-    const std::size_t tail = prompt.size() - static_cast<std::size_t>(reading_.pinned) + head;
-    push(0, head);
-    segmenter_.split_prompt(timeline_, false);
-    push(head, tail);
-    segmenter_.split_prompt(timeline_, true);
-    push(tail, prompt.size());
-  } else {
-    push(0, prompt.size());
+std::optional<Session::Reading> Session::next_reading(const SessionOptions& options,
+                                                      Pos n_prompt) const {
+  const bool pins = options.segmenter.pin_prompt;
+  if (!policy_->bounded()) return Reading{.tail = pins ? n_prompt : 0};
+  const Pos n_next = timeline_.size() - decoded_ + n_prompt;
+  const Pos newest = timeline_.lines().back().span.size();  // it stays until others are decoded
+  if (options.budget >= head_ + newest + n_next + kLeastRoom) {
+    return Reading{.tail = pins ? n_prompt : 0};
   }
-  segmenter_.end_prompt(timeline_);
+  const Pos quarter = options.budget / 4;
+  if (options.budget < kLeastInPieces || head_ > quarter || newest > quarter) return std::nullopt;
+  return Reading{.tail = pins ? std::min(n_prompt, quarter) : 0, .piece = options.budget / 8};
+}
+
+bool Session::can_go_on(const SessionOptions& options, Pos n_prompt) const {
+  return !running() && finish_ != Finish::error && decoded_ > 0 && n_prompt > 0 &&
+         timeline_.size() + n_prompt < options.max_positions &&
+         next_reading(options, n_prompt).has_value();
+}
+
+void Session::go_on(const SessionOptions& options, std::unique_ptr<Sampler> sampler,
+                    std::span<const Token> prompt) {
+  check(can_go_on(options, static_cast<Pos>(prompt.size())), "a turn more fits its session");
+  reading_ = *next_reading(options, static_cast<Pos>(prompt.size()));
+  options_ = options;
+  sampler_ = std::move(sampler);
+  for (const Token token : timeline_.tokens()) sampler_->accept(token, false);
+  for (std::size_t i = 0; i < timeline_.segments().size(); ++i) {
+    const Segment& segment = timeline_.segments()[i];
+    if (segment.span.end > head_) timeline_.pin(static_cast<int>(i), false);
+  }
+  loop_guard_ = {};
+  summary_writer_ = SummaryWriter(options_.summaries, options_.segmenter.delimiters, vocabulary_);
+  stats_ = {};
+  boundary_ = {};
+  forced_.clear();
+  n_delimiter_left_ = 0;
+  clock_running_ = false;
+  text_.clear();
+  finish_ = Finish::running;
+  faults_logged_ = {};
+  read_prompt(prompt);
+}
+
+void Session::cut(Pos end) {
+  check(!running(), "a session is cut between two turns");
+  timeline_.truncate(end);
+  index_.truncate(end, timeline_);
+  line_index_.truncate(end);
+  const std::size_t n_lines = timeline_.lines().size();
+  LineNeed lines = std::move(evidence_.lines);
+  for (std::vector<float>* need : {&lines.now, &lines.soon, &lines.kept}) {
+    need->resize(std::min(need->size(), n_lines));
+  }
+  KeyLog keys = std::move(evidence_.keys);
+  keys.truncate(end);
+  std::vector<float> mass = std::move(evidence_.mass);
+  mass.resize(std::min(mass.size(), static_cast<std::size_t>(end)));
+  evidence_ = {.mass = std::move(mass), .keys = std::move(keys), .lines = std::move(lines)};
+  evidence_.lines.tokens = 1;
+  if (!resting_.empty() && n_lines > 0) {
+    resting_.erase({end, decoded_});
+    resting_.insert(timeline_.lines().back().span);  // the newest position must be resident
+  }
+  decoded_ = std::min(decoded_, end);
+  looked_again_ = std::min(looked_again_, end);
+  needs_noted_ = std::min(needs_noted_, end);
+  n_lines_logged_ = n_lines;
+  n_segments_logged_ = timeline_.segments().size();
 }
 
 void Session::teach(std::span<const Token> tokens) {
@@ -150,6 +215,7 @@ Span Session::pending(int most) const {
     // The last piece is a whole one: what the question asks for is known together.
     if (reading_.in_pieces()) piece = std::min(piece, (left - 1) % reading_.piece + 1);
     piece = std::min(piece, static_cast<Pos>(most_read_));
+    if (decoded_ < head_) piece = std::min(piece, head_ - decoded_);  // keys are read from there on
   }
   return {decoded_, std::min(timeline_.size(), decoded_ + piece)};
 }

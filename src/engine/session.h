@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/line_index.h"
@@ -64,6 +66,20 @@ class Session {
   // between them leave and come back like any others. Throws Error(bad_input) when it is empty or
   // the budget is too small even for that.
   void begin(std::span<const Token> prompt);
+  // A turn more: this prompt is appended to what is there, the reply follows. Earlier prompts are
+  // no longer pinned but for their first tokens; the index and what is stored stay. The options are
+  // the new turn's, with the same seq, probe and policy. REQUIRES: can_go_on().
+  void go_on(const SessionOptions& options, std::unique_ptr<Sampler> sampler,
+             std::span<const Token> prompt);
+  // Has it ended without a failure, and does a prompt of so many tokens find room?
+  [[nodiscard]] bool can_go_on(const SessionOptions& options, Pos n_prompt) const;
+  // Forgets the tokens from `end` on. REQUIRES: it does not run; `end` is the end of a line; what
+  // the Kv and the store held behind it is gone (Engine::cut).
+  void cut(Pos end);
+  // What was resident when all of it was zoomed out between two turns; empty: it was not.
+  [[nodiscard]] const SpanSet& resting() const { return resting_; }
+  void rest(SpanSet resident) { resting_ = std::move(resident); }
+
   // Throws as begin() does for a prompt of so many tokens.
   static void check_prompt(const SessionOptions& options, const Policy& policy, Pos n_prompt);
   // Tokens to be appended instead of sampled ones, in order. They count as generated.
@@ -132,15 +148,18 @@ class Session {
 
  private:
   struct Reading {             // how the prompt is read
-    Pos pinned = 0;            // tokens of it that stay
-    Pos head = 0;              // of these the first ones, when it is read in pieces
+    Pos head = 0;              // its first tokens, which stay
+    Pos tail = 0;              // its last tokens, which stay
     Pos piece = kWholePrompt;  // most tokens of one decode
     [[nodiscard]] bool in_pieces() const { return piece != kWholePrompt; }
   };
   static constexpr Pos kWholePrompt = 1 << 30;
   [[nodiscard]] static Reading reading(const SessionOptions& options, const Policy& policy,
                                        Pos n_prompt);
-  void push_prompt(std::span<const Token> prompt, std::span<const std::string> pieces);
+  // Of a turn more; nullopt: it does not fit.
+  [[nodiscard]] std::optional<Reading> next_reading(const SessionOptions& options,
+                                                    Pos n_prompt) const;
+  void read_prompt(std::span<const Token> prompt);
   [[nodiscard]] View view() const;
   [[nodiscard]] int next_batch() const;
   [[nodiscard]] bool may_grow() const;
@@ -176,6 +195,8 @@ class Session {
 
   Pos n_prompt_ = 0;
   Reading reading_;
+  Pos head_ = 0;  // first tokens that stay in all turns
+  SpanSet resting_;
   int most_read_ = kWholePrompt;
   Pos decoded_ = 0;
   Pos looked_again_ = 0;  // tokens before it are not decoded a third time

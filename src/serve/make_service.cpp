@@ -24,10 +24,13 @@ std::unique_ptr<Service> make_service(const LlamaModel& model, const ServeOption
   require(options.n_parallel >= 1 && options.n_parallel < 256, "-np is between 1 and 255");
   require(options.budget >= 1 && options.kv_total >= 0,
           "--budget must be at least 1 token and --kv-total not negative");
+  require(options.budget <= unlimited_positions() / options.n_parallel,
+          "--budget is too large for -np sessions");
   ServeLimits limits{.run = options.run,
                      .budget = options.budget,
                      .n_parallel = options.n_parallel,
-                     .queue = options.queue};
+                     .queue = options.queue,
+                     .strict_turns = options.strict_turns};
   settle_options(model, limits.run, tell);
   limits.max_positions = most_positions(model, limits.run);
   const auto policy = make_policy(limits.run.policy, limits.run.settings);

@@ -17,6 +17,7 @@ struct ServeOptions {
   Pos budget = 2048;   // tokens of a session, unless its request says otherwise
   Pos kv_total = 0;    // tokens that all sessions share; 0: n_parallel budgets
   int queue = 64;      // requests that may wait for a place
+  bool strict_turns = false;  // ServeLimits says what this means
 };
 
 // Makes the context and proves that zooming is exact on this model. Throws Error(bad_input) for

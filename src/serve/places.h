@@ -1,5 +1,7 @@
 // The places of -np: who has one, who may run beside whom in the shared cells, and the step that
-// moves all of them on. Inference thread only.
+// moves all of them on. A conversation stays in its place when it is answered, for its next turn;
+// when cells are short the oldest ones are zoomed out whole, when places are short they are
+// forgotten. Inference thread only.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "serve/conversation.h"
+#include "serve/matching.h"
 #include "serve/pace.h"
 
 namespace zoomr {
@@ -34,6 +37,8 @@ struct ServeLimits {
   Pos max_positions = 0;  // of a sequence
   int n_parallel = 4;
   int queue = 64;  // requests that may wait
+  // A turn goes on only behind the very tokens of its own prompt; else it is read again.
+  bool strict_turns = false;
 };
 
 class Places {
@@ -49,13 +54,30 @@ class Places {
   void describe(ServiceState& state) const;
 
  private:
-  [[nodiscard]] Pos cells_free() const;
-  void begin(std::size_t place, std::unique_ptr<Turn> turn);
+  using Place = std::size_t;
+  static constexpr Place kNone = static_cast<Place>(-1);
+  struct Match {  // a kept conversation that a turn goes on with
+    Place place = kNone;
+    GoOn go_on;
+  };
+  [[nodiscard]] Match match(const Turn& turn) const;
+  // Of the cells that `except` does not hold.
+  [[nodiscard]] Pos cells_free(Place except) const;
+  [[nodiscard]] Pos cells_idle(Place except) const;
+  [[nodiscard]] Pos cells_for(const Turn& turn, Pos n_prompt) const;
+  [[nodiscard]] Place oldest_kept(bool resident, Place except) const;
+  void zoom_out_idle(Pos n_cells, Place except);
+  [[nodiscard]] Place make_place();
+  [[nodiscard]] bool go_on(const Match& match, Turn& turn);
+  void take(Conversation& conversation, std::unique_ptr<Turn> turn);
+  void begin(Place place, std::unique_ptr<Turn> turn);
+  void answer(Place place, std::unique_ptr<Turn> turn, const Match& match);
   void set_pace();
   void hand_over(Conversation& conversation);
   void end(Conversation& conversation);
+  static void keep(Conversation& conversation);
   [[nodiscard]] RunResult result(const Conversation& conversation) const;
-  void forget(std::size_t place);
+  void forget(Place place);
 
   ServeParts& parts_;
   const ServeLimits& limits_;
@@ -64,6 +86,7 @@ class Places {
   Pace pace_;
   std::vector<std::unique_ptr<Conversation>> places_;  // [n_parallel] by sequence; null: free
   std::uint64_t n_conversations_ = 0;
+  std::uint64_t n_used_ = 0;
   ServiceTotals totals_;  // of turns that have ended
 };
 

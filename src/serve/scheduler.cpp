@@ -77,7 +77,6 @@ std::unique_ptr<Turn> Scheduler::make_turn(ServeRequest request) const {
   }
   const auto n_prompt = static_cast<Pos>(turn->tokens.size());
   Session::check_prompt(options, *policy, n_prompt);
-  turn->n_cells = request.n_predict < 0 ? budget : std::min(budget, n_prompt + request.n_predict);
   ServeParts::Drawn drawn = parts_.make_sampler(request.sampling);
   turn->sampler = std::move(drawn.sampler);
   turn->seed = drawn.seed;

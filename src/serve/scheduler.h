@@ -56,7 +56,7 @@ class Scheduler final : public Service {
   bool closing_ = false;
   std::uint64_t n_refused_ = 0;
   std::uint64_t n_left_ = 0;  // requests that ended in the queue
-  std::thread thread_;  // last: it uses the others
+  std::thread thread_;        // last: it uses the others
 };
 
 }  // namespace zoomr
