@@ -7,8 +7,9 @@ zoomr_tests(model_tests model
     model/rope_test.cpp
     model/run_test.cpp
     model/sampler_test.cpp
+    model/serve_test.cpp
     model/support_test.cpp
-  LIBRARIES zoomr_cli
+  LIBRARIES zoomr_cli zoomr_serve
   PROPERTIES RUN_SERIAL TRUE)  # two at once would share the cores, and crawl
 
 zoomr_tests(eval_tests unit

@@ -54,12 +54,9 @@ class SessionGroup {
   };
   [[nodiscard]] Place place(const std::vector<Token>& tokens, const Member& member,
                             const Policy& policy) const;
-  void prove(const Policy& policy) const;
   void make_contexts(const std::vector<Place>& places, const Policy& policy);
   void add_session(const Member& member, const std::vector<Token>& tokens, const Place& place,
                    std::unique_ptr<Policy> policy);
-  [[nodiscard]] static std::vector<RunResult::MissedLine> missed_lines(const Session& session);
-  void announce(const Session& session) const;
   void end(std::size_t i);
 
   const LlamaModel& model_;

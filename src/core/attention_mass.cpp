@@ -24,6 +24,11 @@ void KeyLog::append(Pos pos, const HeadLayout& layout, std::span<const float> ke
   ++size_;
 }
 
+void KeyLog::truncate(Pos pos) {
+  size_ = std::min(size_, pos);
+  keys_.resize(static_cast<std::size_t>(size_) * layout_.row_size);
+}
+
 std::vector<float> head_weights(const KeyLog& log, const SpanSet& visible,
                                 const HeadLayout& query_layout, std::span<const float> queries,
                                 const HeadLayout::Item& head) {

@@ -31,6 +31,7 @@ class KeyLog {
  public:
   // REQUIRES: positions ascend by one from 0; the same layout at every call.
   void append(Pos pos, const HeadLayout& layout, std::span<const float> keys);
+  void truncate(Pos pos);  // forgets the keys from pos on
   [[nodiscard]] Pos size() const { return size_; }
   [[nodiscard]] const HeadLayout& layout() const { return layout_; }
   [[nodiscard]] const float* row(Pos pos) const {

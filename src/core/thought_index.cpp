@@ -41,6 +41,16 @@ void ThoughtIndex::close_lines(const Timeline& timeline) {
   }
 }
 
+void ThoughtIndex::truncate(Pos pos, const Timeline& timeline) {
+  const std::size_t row = layout_.row_size;
+  if (row == 0) return;
+  while (!entries_.empty() && entries_.back().span.end > pos) entries_.pop_back();
+  means_.resize(entries_.size() * row);
+  n_lines_seen_ = std::min(n_lines_seen_, timeline.lines().size());
+  const auto n_kept = static_cast<std::size_t>(std::max(0, pos - pending_begin_));
+  pending_.resize(std::min(pending_.size(), n_kept * row));
+}
+
 const ThoughtIndex::Entry* ThoughtIndex::entry_at(Pos begin) const {
   const auto it = std::lower_bound(entries_.begin(), entries_.end(), begin,
                                    [](const Entry& e, Pos pos) { return e.span.begin < pos; });

@@ -52,6 +52,9 @@ class ThoughtIndex {
   // indexed.
   void close_lines(const Timeline& timeline);
 
+  // Forgets the keys from pos on. REQUIRES: pos is the end of a line of the timeline, its last one.
+  void truncate(Pos pos, const Timeline& timeline);
+
   [[nodiscard]] bool indexed(Span lines) const;  // every closed line of the span has a mean key
   // Votes with the queries of one token, packed as `query_layout` says ([heads][d]). Grouped-query
   // attention: a query head reads the key head of its group in its own layer; a query head without

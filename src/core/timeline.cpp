@@ -71,4 +71,28 @@ void Timeline::pair(int thought, int summary) {
   segments_[summary].partner = thought;
 }
 
+void Timeline::pin(int segment, bool pinned) {
+  check(segments_.at(segment).closed, "what is pinned or not between two turns is closed");
+  segments_[segment].pinned = pinned;
+}
+
+void Timeline::truncate(Pos end) {
+  check(open_line().empty() && (segments_.empty() || segments_.back().closed),
+        "a timeline is cut when all is closed");
+  while (!lines_.empty() && lines_.back().span.end > end) lines_.pop_back();
+  check(open_line().begin == end, "a timeline is cut at a line's end");
+  tokens_.resize(static_cast<std::size_t>(end));
+  while (!segments_.empty() && segments_.back().span.begin >= end) segments_.pop_back();
+  if (segments_.empty()) return;
+  Segment& last = segments_.back();
+  const bool shorter = last.span.end > end;
+  last.span.end = end;
+  // A summary that is gone, or of which a part is, sums nothing up; nor does one of a part.
+  if (shorter && last.kind == SegmentKind::summary && last.partner >= 0) {
+    segments_[last.partner].partner = -1;
+    last.partner = -1;
+  }
+  if (last.partner >= static_cast<int>(segments_.size())) last.partner = -1;
+}
+
 }  // namespace zoomr

@@ -59,6 +59,9 @@ class Timeline {
   // REQUIRES: the last segment is open.
   void retype_open(SegmentKind kind, bool pinned = false);
   void pair(int thought, int summary);  // REQUIRES: a thought and a summary
+  void pin(int segment, bool pinned);   // REQUIRES: it is closed
+  // Forgets all tokens from `end` on. REQUIRES: 0 or the end of a line, and all is closed.
+  void truncate(Pos end);
 
  private:
   std::vector<Token> tokens_;

@@ -42,25 +42,46 @@ void add_rows(std::vector<BatchToken>& batch, const Session& session, Span span)
   }
 }
 
+// What goes wrong in one session ends that one alone.
+template <typename Body>
+void alone(Session& session, Body&& body) {
+  try {
+    std::forward<Body>(body)();
+  } catch (const Error& error) {
+    session.fail(error.what(), error.code());
+  } catch (const std::exception& error) {
+    session.fail(error.what(), ErrorCode::bug);
+  }
+}
+
 }  // namespace
 
 void Engine::step(std::span<Session* const> sessions) {
-  for (Session* session : sessions) foresee(*session);
+  for (Session* session : sessions) {
+    alone(*session, [&] {
+      if (session->needs_room()) follow_plan(*session);
+      foresee(*session);
+    });
+  }
   const Step step = gather(sessions);  // needs, arm
   if (step.batch.empty() || !decode(step)) return;
   std::vector<Session*> again;
   for (const Slice& slice : step.slices) {
-    if (follow_plan(*slice.session)) {
-      again.push_back(slice.session);
-    } else {
-      sample(slice);
-    }
+    alone(*slice.session, [&] {
+      if (follow_plan(*slice.session)) {
+        again.push_back(slice.session);
+      } else {
+        sample(slice);
+      }
+    });
   }
   const Step second = gather(again);
   if (!second.batch.empty() && decode(second)) {
     for (const Slice& slice : second.slices) {
-      follow_plan(*slice.session);
-      sample(slice);
+      alone(*slice.session, [&] {
+        follow_plan(*slice.session);
+        sample(slice);
+      });
     }
   }
   compact(sessions);
@@ -83,7 +104,9 @@ bool Engine::decode(const Step& step) {
     return false;
   }
   for (const Slice& slice : step.slices) {
-    slice.session->observe(slice.span, slice.needs, kv_.observation(), slice.rows, decode_ms);
+    alone(*slice.session, [&] {
+      slice.session->observe(slice.span, slice.needs, kv_.observation(), slice.rows, decode_ms);
+    });
   }
   return true;
 }
@@ -95,6 +118,7 @@ void Engine::sample(const Slice& slice) {
 }
 
 bool Engine::follow_plan(Session& session) {
+  if (!session.running()) return false;
   const Plan plan = session.plan();
   const Edit edit = diff(session.residency(), plan, session.timeline());
   apply(edit, session);  // logs what was really applied
@@ -136,7 +160,8 @@ Engine::Step Engine::gather(std::span<Session* const> sessions) const {
     if (!session->running() || room <= 0) continue;
     Slice slice{.session = session, .span = session->pending(room)};
     if (slice.span.empty()) continue;
-    slice.needs = session->needs(slice.span);
+    alone(*session, [&] { slice.needs = session->needs(slice.span); });
+    if (!session->running()) continue;
     const int first_row = static_cast<int>(step.batch.size());
     add_rows(step.batch, *session, slice.span);
     const int last_row = static_cast<int>(step.batch.size()) - 1;
@@ -253,7 +278,7 @@ bool Engine::compact_topmost(std::span<Session* const> sessions) {
   const auto owner = std::find_if(sessions.begin(), sessions.end(), [&](const Session* session) {
     return session->options().seq == top->seq;
   });
-  if (owner == sessions.end() || !(*owner)->running()) return false;
+  if (owner == sessions.end() || (*owner)->finish_reason() == Finish::error) return false;
   Session& session = **owner;
   const auto line = session.timeline().line_at(top->pos);
   if (!line) return false;  // the open line moves when it is closed
@@ -282,6 +307,54 @@ bool Engine::compact_topmost(std::span<Session* const> sessions) {
     return true;
   }
   return false;
+}
+
+bool Engine::zoom_out_whole(Session& session) {
+  if (!kv_.can_rewind()) return false;  // a recurrent state would be lost
+  const SpanSet held = session.residency().resident;
+  if (held.empty()) return true;
+  Plan nothing;
+  nothing.stored = held;
+  nothing.stored.insert(session.residency().stored);
+  for (const Span span : diff(session.residency(), nothing, session.timeline()).out) {
+    const EditEvent event = zoom_out(session, span);
+    session.applied(event);
+    if (!event.ok) return false;
+  }
+  session.rest(held);
+  return true;
+}
+
+bool Engine::zoom_in_whole(Session& session) {
+  Plan plan{session.residency().resident, session.residency().stored};
+  plan.resident.insert(session.resting());
+  plan.stored.erase(session.resting());
+  for (const Span span : diff(session.residency(), plan, session.timeline()).in) {
+    const EditEvent event = zoom_in(session, span);
+    session.applied(event);
+    if (!event.ok) return false;
+  }
+  session.rest({});
+  // Of policies that drop nothing is to stay in the store.
+  if (session.residency().stored.empty()) store_.erase_session(session.id());
+  return true;
+}
+
+bool Engine::cut(Session& session, Pos end) {
+  const Residency& now = session.residency();
+  SpanSet held = now.resident;
+  held.insert(now.stored);
+  if (!kv_.can_rewind() || end <= 0 || !held.covers({0, end})) return false;
+  const bool resident = now.resident.contains(end - 1);
+  if (!resident && !zoom_out_whole(session)) return false;
+  const Span tail{end, session.decoded()};
+  if (!tail.empty()) {
+    if (resident) kv_.drop(session.options().seq, tail);
+    store_.erase_behind(session.id(), end);
+    session.applied({.kind = EditKind::drop, .span = tail});
+  }
+  session.cut(end);
+  return true;
 }
 
 void Engine::forget(const Session& session) {

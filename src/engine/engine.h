@@ -30,8 +30,21 @@ class Engine {
       : kv_(kv), store_(store), unhidden_(unhidden) {}
 
   // Moves every running session on by its next tokens, decoded as one batch. A session that fails
-  // ends with Finish::error; the others go on. Throws Error(bug) on a broken invariant.
+  // ends with Finish::error; the others go on. A broken invariant of one session is such a failure,
+  // with Session::failure_code() bug. Throws what goes wrong for all, nothing decoded then.
+  // Sessions that do not run are counted in compaction only.
   void step(std::span<Session* const> sessions);
+
+  // Between two turns of a session that does not run. Of all three false means that it cannot be
+  // done exactly: then the session is of no more use, and is to be forgotten.
+  //
+  // Zooms out all that is resident; no cell is taken any more.
+  [[nodiscard]] bool zoom_out_whole(Session& session);
+  // Brings that back. There must be room for Session::resting().
+  [[nodiscard]] bool zoom_in_whole(Session& session);
+  // Forgets the tokens from `end` on, which must be the end of a line. The session may be zoomed
+  // out whole afterwards.
+  [[nodiscard]] bool cut(Session& session, Pos end);
 
   // Frees what a session holds in the context and in the store.
   void forget(const Session& session);

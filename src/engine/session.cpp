@@ -62,37 +62,62 @@ Session::Session(std::uint64_t id, const SessionOptions& options, std::unique_pt
       segmenter_(options.segmenter),
       summary_writer_(options.summaries, options.segmenter.delimiters, vocabulary) {}
 
+void Session::check_prompt(const SessionOptions& options, const Policy& policy, Pos n_prompt) {
+  if (n_prompt == 0) throw Error(ErrorCode::bad_input, "the prompt is empty");
+  (void)reading(options, policy, n_prompt);
+  if (n_prompt >= options.max_positions) {
+    throw Error(ErrorCode::bad_input, "the prompt has " + std::to_string(n_prompt) +
+                                          " tokens, the most positions are " +
+                                          std::to_string(options.max_positions) + " (-c)");
+  }
+}
+
 void Session::begin(std::span<const Token> prompt) {
   check(timeline_.size() == 0, "a session begins once");
   const Pos n_prompt = static_cast<Pos>(prompt.size());
-  if (prompt.empty()) throw Error(ErrorCode::bad_input, "the prompt is empty");
-  reading_ = reading(n_prompt);
-  if (n_prompt >= options_.max_positions) {
-    throw Error(ErrorCode::bad_input, "the prompt has " + std::to_string(n_prompt) +
-                                          " tokens, the most positions are " +
-                                          std::to_string(options_.max_positions) + " (-c)");
-  }
-  n_prompt_ = n_prompt;
-  segmenter_ =
-      Segmenter(segmenter_options(options_, reading_.pinned, policy_->bounded(), summary_writer_));
+  check_prompt(options_, *policy_, n_prompt);
+  reading_ = reading(options_, *policy_, n_prompt);
+  head_ = options_.turns ? reading_.head : 0;
+  read_prompt(prompt);
+}
+
+void Session::read_prompt(std::span<const Token> prompt) {
+  const auto pinned = std::max(head_, reading_.head) + reading_.tail;
+  segmenter_ = Segmenter(segmenter_options(options_, pinned, policy_->bounded(), summary_writer_));
   std::vector<std::string> pieces;
   pieces.reserve(prompt.size());
   for (const Token token : prompt) pieces.push_back(vocabulary_.piece(token));
-  push_prompt(prompt, pieces);
-  for (Pos pos = 0; pos < n_prompt; ++pos) {
-    const auto i = static_cast<std::size_t>(pos);
-    write(TokenEvent{pos, prompt[i], pieces[i], SegmentKind::prompt, true});
+  const auto part = [&](std::size_t begin, std::size_t end, bool stays) {
+    if (begin == end) return;
+    segmenter_.split_prompt(timeline_, stays);
+    segmenter_.push_prompt(timeline_, prompt.subspan(begin, end - begin),
+                           std::span(pieces).subspan(begin, end - begin));
+  };
+  const Pos first = timeline_.size();
+  const auto head = static_cast<std::size_t>(reading_.head);
+  const std::size_t tail = prompt.size() - static_cast<std::size_t>(reading_.tail);
+  part(0, head, true);
+  part(head, tail, false);
+  part(tail, prompt.size(), true);
+  segmenter_.end_prompt(timeline_);
+  n_prompt_ = timeline_.size();
+  for (std::size_t i = 0; i < prompt.size(); ++i) {
+    write(TokenEvent{first + static_cast<Pos>(i), prompt[i], pieces[i], SegmentKind::prompt, true});
     sampler_->accept(prompt[i], false);
   }
   log_boundaries();
 }
 
 // Pinned: the whole prompt where it fits, else its two ends.
-Session::Reading Session::reading(Pos n_prompt) const {
-  const bool pins = options_.segmenter.pin_prompt;
-  const Pos budget = options_.budget;
-  if (!policy_->bounded() || budget >= n_prompt + kLeastRoom) {
-    return {.pinned = pins ? n_prompt : 0};
+Session::Reading Session::reading(const SessionOptions& options, const Policy& policy,
+                                  Pos n_prompt) {
+  const bool pins = options.segmenter.pin_prompt;
+  const Pos budget = options.budget;
+  const Pos head = options.keep < 0 ? budget / 8 : options.keep;
+  if (!policy.bounded() || budget >= n_prompt + kLeastRoom) {
+    if (!pins) return {};
+    const Pos first = options.turns ? std::min(head, n_prompt) : 0;
+    return {.head = first, .tail = n_prompt - first};
   }
   if (budget < kLeastInPieces) {
     throw Error(ErrorCode::bad_input,
@@ -101,32 +126,83 @@ Session::Reading Session::reading(Pos n_prompt) const {
                     std::to_string(n_prompt + kLeastRoom) + " or more, or +64; from " +
                     std::to_string(kLeastInPieces) + " on it is read in pieces)");
   }
-  const Pos head = options_.keep < 0 ? budget / 8 : options_.keep;
   const Pos tail = budget / 4;
   if (head > budget / 4) {
     throw Error(ErrorCode::bad_input, "--keep must not be above a quarter of the budget (" +
                                           std::to_string(budget / 4) + ")");
   }
-  return {.pinned = pins ? head + tail : 0, .head = head, .piece = budget / 8};
+  return {.head = pins ? head : 0, .tail = pins ? tail : 0, .piece = budget / 8};
 }
 
-void Session::push_prompt(std::span<const Token> prompt, std::span<const std::string> pieces) {
-  const auto push = [&](std::size_t begin, std::size_t end) {
-    segmenter_.push_prompt(timeline_, prompt.subspan(begin, end - begin),
-                           pieces.subspan(begin, end - begin));
-  };
-  if (reading_.in_pieces() && reading_.pinned > 0) {
-    const auto head = static_cast<std::size_t>(reading_.head);
-    const std::size_t tail = prompt.size() - static_cast<std::size_t>(reading_.pinned) + head;
-    push(0, head);
-    segmenter_.split_prompt(timeline_, false);
-    push(head, tail);
-    segmenter_.split_prompt(timeline_, true);
-    push(tail, prompt.size());
-  } else {
-    push(0, prompt.size());
+std::optional<Session::Reading> Session::next_reading(const SessionOptions& options,
+                                                      Pos n_prompt) const {
+  const bool pins = options.segmenter.pin_prompt;
+  if (!policy_->bounded()) return Reading{.tail = pins ? n_prompt : 0};
+  const Pos n_next = timeline_.size() - decoded_ + n_prompt;
+  const Pos newest = timeline_.lines().back().span.size();  // it stays until others are decoded
+  if (options.budget >= head_ + newest + n_next + kLeastRoom) {
+    return Reading{.tail = pins ? n_prompt : 0};
   }
-  segmenter_.end_prompt(timeline_);
+  const Pos quarter = options.budget / 4;
+  if (options.budget < kLeastInPieces || head_ > quarter || newest > quarter) return std::nullopt;
+  return Reading{.tail = pins ? std::min(n_prompt, quarter) : 0, .piece = options.budget / 8};
+}
+
+bool Session::can_go_on(const SessionOptions& options, Pos n_prompt) const {
+  return !running() && finish_ != Finish::error && decoded_ > 0 && n_prompt > 0 &&
+         timeline_.size() + n_prompt < options.max_positions &&
+         next_reading(options, n_prompt).has_value();
+}
+
+void Session::go_on(const SessionOptions& options, std::unique_ptr<Sampler> sampler,
+                    std::span<const Token> prompt) {
+  check(can_go_on(options, static_cast<Pos>(prompt.size())), "a turn more fits its session");
+  reading_ = *next_reading(options, static_cast<Pos>(prompt.size()));
+  options_ = options;
+  sampler_ = std::move(sampler);
+  for (const Token token : timeline_.tokens()) sampler_->accept(token, false);
+  for (std::size_t i = 0; i < timeline_.segments().size(); ++i) {
+    const Segment& segment = timeline_.segments()[i];
+    if (segment.span.end > head_) timeline_.pin(static_cast<int>(i), false);
+  }
+  loop_guard_ = {};
+  summary_writer_ = SummaryWriter(options_.summaries, options_.segmenter.delimiters, vocabulary_);
+  stats_ = {};
+  boundary_ = {};
+  forced_.clear();
+  n_delimiter_left_ = 0;
+  clock_running_ = false;
+  text_.clear();
+  finish_ = Finish::running;
+  faults_logged_ = {};
+  read_prompt(prompt);
+}
+
+void Session::cut(Pos end) {
+  check(!running(), "a session is cut between two turns");
+  timeline_.truncate(end);
+  index_.truncate(end, timeline_);
+  line_index_.truncate(end);
+  const std::size_t n_lines = timeline_.lines().size();
+  LineNeed lines = std::move(evidence_.lines);
+  for (std::vector<float>* need : {&lines.now, &lines.soon, &lines.kept}) {
+    need->resize(std::min(need->size(), n_lines));
+  }
+  KeyLog keys = std::move(evidence_.keys);
+  keys.truncate(end);
+  std::vector<float> mass = std::move(evidence_.mass);
+  mass.resize(std::min(mass.size(), static_cast<std::size_t>(end)));
+  evidence_ = {.mass = std::move(mass), .keys = std::move(keys), .lines = std::move(lines)};
+  evidence_.lines.tokens = 1;
+  if (!resting_.empty() && n_lines > 0) {
+    resting_.erase({end, decoded_});
+    resting_.insert(timeline_.lines().back().span);  // the newest position must be resident
+  }
+  decoded_ = std::min(decoded_, end);
+  looked_again_ = std::min(looked_again_, end);
+  needs_noted_ = std::min(needs_noted_, end);
+  n_lines_logged_ = n_lines;
+  n_segments_logged_ = timeline_.segments().size();
 }
 
 void Session::teach(std::span<const Token> tokens) {
@@ -134,10 +210,14 @@ void Session::teach(std::span<const Token> tokens) {
 }
 
 Span Session::pending(int most) const {
-  Pos piece = reading_.piece;
-  // The last piece is a whole one: what the question asks for is known together.
-  if (decoded_ == 0 && reading_.in_pieces()) piece = (n_prompt_ - 1) % piece + 1;
-  return {decoded_, std::min(timeline_.size(), decoded_ + std::min(static_cast<Pos>(most), piece))};
+  Pos piece = std::min(static_cast<Pos>(most), reading_.piece);
+  if (const Pos left = n_prompt_ - decoded_; left > 0) {
+    // The last piece is a whole one: what the question asks for is known together.
+    if (reading_.in_pieces()) piece = std::min(piece, (left - 1) % reading_.piece + 1);
+    piece = std::min(piece, static_cast<Pos>(most_read_));
+    if (decoded_ < head_) piece = std::min(piece, head_ - decoded_);  // keys are read from there on
+  }
+  return {decoded_, std::min(timeline_.size(), decoded_ + piece)};
 }
 
 bool Session::wants_logits(Span batch) const {
@@ -448,9 +528,14 @@ void Session::finish(Finish reason) {
   log_boundaries();
 }
 
-void Session::fail(const std::string& why) {
+bool Session::needs_room() const {
+  return running() && decoded_ > 0 && residency_.resident.size() + next_batch() > options_.budget;
+}
+
+void Session::fail(const std::string& why, ErrorCode code) {
   if (!running()) return;
   failure_ = why;
+  failure_code_ = code;
   write(NoteEvent{timeline_.size(), why});
   finish(Finish::error);
 }

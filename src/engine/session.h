@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/line_index.h"
@@ -26,6 +28,7 @@
 #include "engine/stats.h"
 #include "engine/summaries.h"
 #include "engine/vocabulary.h"
+#include "zoomr/error.h"
 #include "zoomr/types.h"
 
 namespace zoomr {
@@ -36,6 +39,8 @@ struct SessionOptions {
   // A prompt that does not fit the budget is read in pieces; so many of its first tokens stay.
   // < 0: an eighth of the budget.
   Pos keep = -1;
+  // More turns may follow: then only those first tokens (`keep`) of the earlier ones stay.
+  bool turns = false;
   Pos max_positions = 0;  // the sequence never grows beyond this: the trained length, or -c
   int n_predict = -1;     // most generated tokens; < 0: until max_positions
   int forced_chunk = 1;   // forced tokens decoded in one step
@@ -61,9 +66,29 @@ class Session {
   // between them leave and come back like any others. Throws Error(bad_input) when it is empty or
   // the budget is too small even for that.
   void begin(std::span<const Token> prompt);
+  // A turn more: this prompt is appended to what is there, the reply follows. Earlier prompts are
+  // no longer pinned but for their first tokens; the index and what is stored stay. The options are
+  // the new turn's, with the same seq, probe and policy. REQUIRES: can_go_on().
+  void go_on(const SessionOptions& options, std::unique_ptr<Sampler> sampler,
+             std::span<const Token> prompt);
+  // Has it ended without a failure, and does a prompt of so many tokens find room?
+  [[nodiscard]] bool can_go_on(const SessionOptions& options, Pos n_prompt) const;
+  // Forgets the tokens from `end` on. REQUIRES: it does not run; `end` is the end of a line; what
+  // the Kv and the store held behind it is gone (Engine::cut).
+  void cut(Pos end);
+  // What was resident when all of it was zoomed out between two turns; empty: it was not.
+  [[nodiscard]] const SpanSet& resting() const { return resting_; }
+  void rest(SpanSet resident) { resting_ = std::move(resident); }
+
+  // Throws as begin() does for a prompt of so many tokens.
+  static void check_prompt(const SessionOptions& options, const Policy& policy, Pos n_prompt);
   // Tokens to be appended instead of sampled ones, in order. They count as generated.
   void teach(std::span<const Token> tokens);
   void interrupt() { finish(Finish::interrupted); }
+  void stop() { finish(Finish::stop); }  // as if the model had ended its turn here
+  // From now on at most so many tokens of the prompt are decoded in one step; at least 1.
+  void read_at_most(int n_tokens) { most_read_ = n_tokens; }
+  [[nodiscard]] bool reads() const { return running() && decoded_ < n_prompt_; }
 
   // --- what the step asks and tells, in its order ---
   [[nodiscard]] bool running() const { return finish_ == Finish::running; }
@@ -96,7 +121,9 @@ class Session {
   // Takes the next token from the forced ones or from the sampler. `logits` may be empty only when
   // wants_logits() was false.
   void sample(std::span<const float> logits);
-  void fail(const std::string& why);
+  void fail(const std::string& why, ErrorCode code = ErrorCode::failed);
+  // A new turn's prompt does not fit beside what is resident: a plan comes before its decode.
+  [[nodiscard]] bool needs_room() const;
 
   // --- state ---
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -109,6 +136,7 @@ class Session {
   [[nodiscard]] const Policy& policy() const { return *policy_; }
   [[nodiscard]] Finish finish_reason() const { return finish_; }
   [[nodiscard]] const std::string& failure() const { return failure_; }
+  [[nodiscard]] ErrorCode failure_code() const { return failure_code_; }
   [[nodiscard]] const Stats& stats() const { return stats_; }
   [[nodiscard]] Pos decoded() const { return decoded_; }
   [[nodiscard]] Pos n_prompt() const { return n_prompt_; }
@@ -120,14 +148,18 @@ class Session {
 
  private:
   struct Reading {             // how the prompt is read
-    Pos pinned = 0;            // tokens of it that stay
-    Pos head = 0;              // of these the first ones, when it is read in pieces
+    Pos head = 0;              // its first tokens, which stay
+    Pos tail = 0;              // its last tokens, which stay
     Pos piece = kWholePrompt;  // most tokens of one decode
     [[nodiscard]] bool in_pieces() const { return piece != kWholePrompt; }
   };
   static constexpr Pos kWholePrompt = 1 << 30;
-  [[nodiscard]] Reading reading(Pos n_prompt) const;
-  void push_prompt(std::span<const Token> prompt, std::span<const std::string> pieces);
+  [[nodiscard]] static Reading reading(const SessionOptions& options, const Policy& policy,
+                                       Pos n_prompt);
+  // Of a turn more; nullopt: it does not fit.
+  [[nodiscard]] std::optional<Reading> next_reading(const SessionOptions& options,
+                                                    Pos n_prompt) const;
+  void read_prompt(std::span<const Token> prompt);
   [[nodiscard]] View view() const;
   [[nodiscard]] int next_batch() const;
   [[nodiscard]] bool may_grow() const;
@@ -163,6 +195,9 @@ class Session {
 
   Pos n_prompt_ = 0;
   Reading reading_;
+  Pos head_ = 0;  // first tokens that stay in all turns
+  SpanSet resting_;
+  int most_read_ = kWholePrompt;
   Pos decoded_ = 0;
   Pos looked_again_ = 0;  // tokens before it are not decoded a third time
   Pos needs_noted_ = 0;   // tokens whose needs of lines are in the evidence
@@ -174,6 +209,7 @@ class Session {
   std::string text_;
   Finish finish_ = Finish::running;
   std::string failure_;
+  ErrorCode failure_code_ = ErrorCode::failed;
   std::size_t n_lines_logged_ = 0;
   std::size_t n_segments_logged_ = 0;
   DelimiterFaults faults_logged_;

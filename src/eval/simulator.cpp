@@ -105,7 +105,7 @@ Simulated simulate(const Recording& recording, const RunOptions& options,
   std::array<Session*, 1> sessions{&session};
   while (session.decoded() < recording.n_decoded() && session.running()) engine.step(sessions);
   if (session.finish_reason() == Finish::error) {
-    throw Error(ErrorCode::failed, "the simulation: " + session.failure());
+    throw Error(session.failure_code(), "the simulation: " + session.failure());
   }
   const Stats& stats = session.stats();
   const double n = std::max(1, stats.n_generated);

@@ -66,9 +66,15 @@ std::size_t MemoryStore::bytes_of(std::uint64_t session) const {
   return bytes;
 }
 
-void MemoryStore::erase_session(std::uint64_t session) {
+void MemoryStore::erase_session(std::uint64_t session) { erase_behind(session, 0); }
+
+void MemoryStore::erase_behind(std::uint64_t session, Pos end) {
   auto it = records_.lower_bound({session, {0, 0}});
   while (it != records_.end() && it->first.session == session) {
+    if (it->first.span.end <= end) {
+      ++it;
+      continue;
+    }
     bytes_ -= it->second.blob.size();
     it = records_.erase(it);
   }

@@ -23,6 +23,7 @@ class MemoryStore final : public ThoughtStore {
   // For tests: the stored bytes themselves, to be damaged.
   [[nodiscard]] std::span<std::byte> raw(const StoreKey& key);
   void erase_session(std::uint64_t session) override;
+  void erase_behind(std::uint64_t session, Pos end) override;
   [[nodiscard]] std::size_t bytes() const override { return bytes_; }
   [[nodiscard]] std::size_t bytes_of(std::uint64_t session) const override;
 

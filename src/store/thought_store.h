@@ -41,6 +41,8 @@ class ThoughtStore {
   virtual void prepare() {}
   virtual void erase(const StoreKey& key) = 0;  // absent: nothing happens
   virtual void erase_session(std::uint64_t session) = 0;
+  // All of the session's spans that reach behind `end`.
+  virtual void erase_behind(std::uint64_t session, Pos end) = 0;
   [[nodiscard]] virtual std::size_t bytes() const = 0;
   [[nodiscard]] virtual std::size_t bytes_of(std::uint64_t session) const = 0;
 };

@@ -1,0 +1,49 @@
+#include "engine/session_options.h"
+
+#include "engine/summaries.h"
+#include "zoomr/error.h"
+
+namespace zoomr {
+
+void check_options(const RunOptions& o) {
+  const auto require = [](bool ok, const char* what) {
+    if (!ok) throw Error(ErrorCode::bad_input, what);
+  };
+  require(o.line_min >= 1 && o.line_max >= o.line_min,
+          "--line-min must be at least 1 and --line-max no less");
+  require(o.thought_max >= o.line_max, "--thought-max must be at least --line-max");
+  require(o.settings.window >= 1, "--window must be at least 1");
+  require(o.settings.sink >= 0, "--sink must not be negative");
+  require(o.settings.vote_k >= 1 && o.settings.consensus >= 1,
+          "--vote-k and --consensus must be at least 1");
+  require(o.n_ctx >= 0, "-c must not be negative");
+  require(o.budget.tokens >= 1, "--budget must be at least 1 token");
+  if (o.summaries != "none") {
+    require(!o.summary_begin.empty() && !o.summary_end.empty(),
+            "--summary-begin and --summary-end must not be empty");
+    // The summary stands in the middle of the text: no grammar of the reply has a place for it.
+    require(o.sampling.grammar.empty() || o.summaries != "injected",
+            "--grammar and --json-schema do not go with --summaries injected");
+    require(o.summary_begin != o.summary_end, "--summary-begin and --summary-end must differ");
+  }
+}
+
+SessionOptions session_options(const RunOptions& options, const Prompt& prompt) {
+  return {.keep = options.keep,
+          .n_predict = options.n_predict,
+          .forced_chunk = options.forced_chunk,
+          .loop_guard = options.loop_guard,
+          .summaries = parse_summary_mode(options.summaries),
+          .segmenter = {.line_min = options.line_min,
+                        .line_max = options.line_max,
+                        .thought_max = options.thought_max,
+                        .summary_max = 4 * options.line_max,
+                        .pin_prompt = options.pin_prompt,
+                        .delimiters = {.think_begin = prompt.think_begin,
+                                       .think_ends = prompt.think_ends,
+                                       .summary_begin = options.summary_begin,
+                                       .summary_end = options.summary_end},
+                        .starts_thinking = prompt.starts_thinking}};
+}
+
+}  // namespace zoomr

@@ -1,0 +1,16 @@
+// From a run's options, by the flags' names, to a session's: for a group and for the server alike.
+#pragma once
+
+#include "engine/session.h"
+#include "zoomr/zoomr.h"
+
+namespace zoomr {
+
+// Throws Error(bad_input) for a value out of range or two that do not go together.
+void check_options(const RunOptions& options);
+
+// All but what tells one session of a context from another: seq, budget, max_positions, probe and
+// seed are left to the caller.
+[[nodiscard]] SessionOptions session_options(const RunOptions& options, const Prompt& prompt);
+
+}  // namespace zoomr

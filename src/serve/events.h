@@ -1,0 +1,45 @@
+// Trace records of all conversations for whoever listens. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/trace.h"
+#include "serve/service.h"
+
+namespace zoomr {
+
+class Events {
+ public:
+  Events() = default;
+  ~Events();  // closes
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  // The stream may outlive this.
+  [[nodiscard]] std::unique_ptr<EventStream> listen();
+  void write(std::uint64_t session, const TraceEvent& event);
+  void close();
+
+ private:
+  struct Listener;
+  class Stream;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Listener>> listeners_;
+};
+
+// One conversation's records on their way there.
+class SessionEvents final : public TraceSink {
+ public:
+  SessionEvents(Events& events, std::uint64_t session) : events_(events), session_(session) {}
+  void write(const TraceEvent& event) override { events_.write(session_, event); }
+
+ private:
+  Events& events_;
+  std::uint64_t session_;
+};
+
+}  // namespace zoomr
