@@ -147,7 +147,7 @@ class Tune(Case):
         done = self.ok("tune", self.record, *self.ONE[:2], "--window", "4", "--zoom-in", "0.6", "--second-look", "2", "--fade", "0.5",
                        "--zoom-max", "1", env=self.env)
         self.assertIn("used from now on", done.stderr.decode())
-        (kept,) = glob.glob(os.path.join(self.cache, "zoomr", "heads", SMOL + "*.select.json"))
+        (kept,) = glob.glob(os.path.join(self.cache, "zoomr", "heads", "*.select.json"))
         trace = self.path("t.jsonl")
         used = self.ok("run", "-m", SMOL, "--json", *self.RUN, "--trace", trace, env=self.env)
         self.assertEqual(used.stderr.decode().count("zoomr: selection as zoomr tune found it: " + kept), 1)
