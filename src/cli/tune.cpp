@@ -236,6 +236,7 @@ int tune_command(const TuneCommand& command, std::ostream& out) {
   const std::vector<Recording> recordings = read_recordings(command.recordings);
   TuneCommand tried = command;
   settle_heads(command, recordings.front(), tried.run.settings);
+  if (tried.run.settings.name_heads.empty()) tried.zoom_in_name.resize(1);  // of no use to none
   std::vector<Trial> trials;
   for (const std::string& budget : tried.budgets) {
     for (const PolicySettings& settings : combinations(tried)) {
