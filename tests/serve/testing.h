@@ -56,6 +56,7 @@ class Server {
     int n_cells = 0;  // 0: all budgets
     int queue = 64;
     bool can_rewind = true;
+    std::string select = "none";
   };
 
   explicit Server(const Options& options) {
@@ -68,7 +69,9 @@ class Server {
     auto made_store = std::make_unique<MemoryStore>();
     store = made_store.get();
     limits.run.policy = options.policy;
-    limits.run.settings.select = "none";
+    limits.run.settings.select = options.select;
+    limits.run.settings.heads = {{.layer = 0, .head = 1, .key_head = 0},
+                                 {.layer = 1, .head = 3, .key_head = 1}};
     limits.run.settings.window = 16;
     limits.run.line_min = 3;
     limits.run.line_max = 12;
