@@ -88,6 +88,9 @@ struct SamplingOptions {
   std::string grammar;  // GBNF; "": off
   // What the grammar has read already: the part of the prompt that begins the reply.
   std::string grammar_prefill;
+  // The grammar holds from the first of these on; both empty: from the beginning.
+  std::vector<std::string> grammar_trigger_words;
+  std::vector<std::string> grammar_trigger_patterns;  // regular expressions on the text so far
 };
 
 }  // namespace zoomr

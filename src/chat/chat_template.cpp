@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chat/parser_params.h"
 #include "llama/model.h"
 #include "zoomr/chat.h"
 #include "zoomr/error.h"
@@ -20,6 +21,62 @@ bool ends_with_blank(const std::string& text, const std::string& tail) {
   const std::size_t tail_end = tail.find_last_not_of(" \t\r\n");
   if (end == std::string::npos || tail_end == std::string::npos) return false;
   return text.substr(0, end + 1).ends_with(tail.substr(0, tail_end + 1));
+}
+
+common_chat_msg as_common(const ChatTemplate::Message& message) {
+  common_chat_msg m;
+  m.role = message.role;
+  m.content = message.content;
+  for (const std::string& part : message.parts) m.content_parts.push_back({"text", part});
+  m.reasoning_content = message.reasoning;
+  for (const ChatTemplate::ToolCall& call : message.tool_calls) {
+    m.tool_calls.push_back({call.name, call.arguments, call.id});
+  }
+  m.tool_name = message.tool_name;
+  m.tool_call_id = message.tool_call_id;
+  return m;
+}
+
+common_chat_templates_inputs as_common(const std::vector<ChatTemplate::Message>& messages,
+                                       const ChatTemplate::Options& options,
+                                       const common_chat_templates* templates) {
+  common_chat_templates_inputs inputs;
+  for (const ChatTemplate::Message& message : messages) {
+    inputs.messages.push_back(as_common(message));
+  }
+  for (const ChatTemplate::Tool& tool : options.tools) {
+    inputs.tools.push_back({tool.name, tool.description, tool.parameters});
+  }
+  inputs.tool_choice = common_chat_tool_choice_parse_oaicompat(options.tool_choice);
+  inputs.parallel_tool_calls =
+      options.parallel_tool_calls
+          ? *options.parallel_tool_calls
+          : common_chat_templates_get_caps(templates)["supports_parallel_tool_calls"];
+  inputs.use_jinja = true;
+  inputs.reasoning_format = common_reasoning_format_from_name(options.reasoning_format);
+  inputs.enable_thinking = options.enable_thinking;
+  inputs.chat_template_kwargs = options.kwargs;
+  inputs.json_schema = options.json_schema;
+  inputs.add_generation_prompt = options.add_generation_prompt && !options.continue_last;
+  if (options.continue_last) inputs.continue_final_message = COMMON_CHAT_CONTINUATION_AUTO;
+  return inputs;
+}
+
+void take_grammar(const common_chat_params& params, ChatTemplate::Rendered& rendered) {
+  rendered.grammar = params.grammar;
+  rendered.grammar_lazy = params.grammar_lazy;
+  for (const common_grammar_trigger& trigger : params.grammar_triggers) {
+    switch (trigger.type) {
+      case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN:
+        rendered.trigger_patterns.push_back(trigger.value);
+        break;
+      case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN_FULL:
+        rendered.trigger_patterns.push_back("^(?:" + trigger.value + ")$");
+        break;
+      default:
+        rendered.trigger_words.push_back(trigger.value);
+    }
+  }
 }
 
 }  // namespace
@@ -49,18 +106,8 @@ std::string ChatTemplate::source() const {
 ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
                                            const Options& options) const {
   try {
-    common_chat_templates_inputs inputs;
-    for (const Message& message : messages) {
-      common_chat_msg m;
-      m.role = message.role;
-      m.content = message.content;
-      inputs.messages.push_back(m);
-    }
-    inputs.use_jinja = true;
-    inputs.reasoning_format = common_reasoning_format_from_name(options.reasoning_format);
-    inputs.enable_thinking = options.enable_thinking;
-    inputs.chat_template_kwargs = options.kwargs;
-    inputs.json_schema = options.json_schema;
+    const common_chat_templates_inputs inputs =
+        as_common(messages, options, impl_->templates.get());
     const common_chat_params params = common_chat_templates_apply(impl_->templates.get(), inputs);
     Rendered rendered;
     rendered.prompt = params.prompt;
@@ -69,28 +116,50 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
     rendered.starts_thinking = !params.thinking_start_tag.empty() &&
                                ends_with_blank(params.prompt, params.thinking_start_tag);
     rendered.stops = params.additional_stops;
-    rendered.grammar = params.grammar;
+    take_grammar(params, rendered);
     rendered.parser = params.parser;
     rendered.generation_prompt = params.generation_prompt;
     rendered.reasoning_format = options.reasoning_format;
     rendered.format = static_cast<int>(params.format);
+    rendered.parse_tool_calls = !options.tools.empty() && options.tool_choice != "none";
+    rendered.continues = options.continue_last;
     return rendered;
   } catch (const std::exception& e) {
     throw Error(ErrorCode::bad_input, std::string("the chat template refused: ") + e.what());
   }
 }
 
-ChatTemplate::Reply ChatTemplate::parse(const std::string& text, const Rendered& rendered) {
-  common_chat_parser_params params;
-  params.format = static_cast<common_chat_format>(rendered.format);
-  params.generation_prompt = rendered.generation_prompt;
-  params.reasoning_format = common_reasoning_format_from_name(rendered.reasoning_format);
-  if (!rendered.parser.empty()) params.parser.load(rendered.parser);
+std::optional<ChatTemplate::Rendered> ChatTemplate::continuation(std::vector<Message> messages,
+                                                                 const Options& options,
+                                                                 std::size_t n) const {
+  static const std::string mark = "zoomr5cut7here";
+  if (n < 1 || n >= messages.size() || messages[n - 1].role != "assistant") return std::nullopt;
+  // A tool call stands behind the content, in a form that only the template knows. What follows the
+  // mark is the end of the turn in both cases, so the calls are left out.
+  messages[n - 1] = {.role = "assistant", .content = mark};
   try {
-    const common_chat_msg message = common_chat_parse(text, false, params);
-    return {message.content, message.reasoning_content};
+    Rendered rendered = apply(messages, options);
+    const std::size_t at = rendered.prompt.find(mark);
+    if (at == std::string::npos || rendered.prompt.find(mark, at + 1) != std::string::npos) {
+      return std::nullopt;
+    }
+    rendered.prompt.erase(0, at + mark.size());
+    rendered.add_special = false;
+    return rendered;
+  } catch (const Error&) {
+    return std::nullopt;  // a template may refuse a tool's answer without its call
+  }
+}
+
+std::map<std::string, bool> ChatTemplate::abilities() const {
+  return common_chat_templates_get_caps(impl_->templates.get());
+}
+
+ChatTemplate::Reply ChatTemplate::parse(const std::string& text, const Rendered& rendered) {
+  try {
+    return as_reply(common_chat_parse(text, false, parser_params(rendered)));
   } catch (const std::exception&) {
-    return {text, ""};  // a reply that its own format cannot read is plain text
+    return {.content = text};  // a reply that its own format cannot read is plain text
   }
 }
 
@@ -104,8 +173,8 @@ Prompt as_prompt(const ChatTemplate::Rendered& rendered) {
 
 std::vector<ChatTemplate::Message> first_turn(const std::string& system, const std::string& user) {
   std::vector<ChatTemplate::Message> messages;
-  if (!system.empty()) messages.push_back({"system", system});
-  messages.push_back({"user", user});
+  if (!system.empty()) messages.push_back({.role = "system", .content = system});
+  messages.push_back({.role = "user", .content = user});
   return messages;
 }
 

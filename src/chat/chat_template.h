@@ -2,8 +2,10 @@
 // interface of ours. Nothing else in ZoomR includes that library.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,15 +18,37 @@ namespace zoomr {
 
 class ChatTemplate {
  public:
+  struct ToolCall {
+    std::string name;
+    std::string arguments;  // a JSON object, as text
+    std::string id;
+    bool operator==(const ToolCall&) const = default;
+  };
   struct Message {
-    std::string role;  // system, user, assistant
+    std::string role;  // system, user, assistant, tool
     std::string content;
+    std::vector<std::string> parts = {};  // texts instead of content, for templates that see them
+    std::string reasoning = {};           // of an assistant
+    std::vector<ToolCall> tool_calls = {};
+    std::string tool_name = {};     // of a tool's answer
+    std::string tool_call_id = {};  // the call that it answers
+  };
+  struct Tool {
+    std::string name;
+    std::string description;
+    std::string parameters;  // a JSON schema
   };
   struct Options {
     std::string reasoning_format = "auto";      // none, auto, deepseek
     bool enable_thinking = true;                // for templates that can turn it off
     std::map<std::string, std::string> kwargs;  // more variables of the template, JSON values
     std::string json_schema;                    // that the answer must follow; "": any
+    std::vector<Tool> tools;
+    std::string tool_choice = "auto";         // auto, required, none
+    std::optional<bool> parallel_tool_calls;  // none: where the template can
+    // The last message is the beginning of the reply instead of one before it.
+    bool continue_last = false;
+    bool add_generation_prompt = true;
   };
   struct Rendered {
     std::string prompt;
@@ -33,16 +57,22 @@ class ChatTemplate {
     std::vector<std::string> think_ends;
     bool starts_thinking = false;    // the prompt ends inside the model's thinking
     std::vector<std::string> stops;  // texts that end the reply beside the vocabulary's ends
-    std::string grammar;  // of the whole reply, thinking included, where a schema was given
+    std::string grammar;             // of the whole reply, thinking included, for a schema or tools
+    bool grammar_lazy = false;       // it begins to hold at one of these
+    std::vector<std::string> trigger_words;
+    std::vector<std::string> trigger_patterns;  // regular expressions on the reply so far
     // What parse() needs to read the reply.
     std::string parser;
     std::string generation_prompt;
     std::string reasoning_format;
     int format = 0;
+    bool parse_tool_calls = false;
+    bool continues = false;  // Options::continue_last
   };
   struct Reply {
     std::string content;
     std::string reasoning;
+    std::vector<ToolCall> tool_calls;
   };
 
   // `text` is a Jinja template that replaces the model's; "": the model's own, or ChatML when it
@@ -54,9 +84,16 @@ class ChatTemplate {
 
   // Throws Error(bad_input) with the template's complaint.
   [[nodiscard]] Rendered apply(const std::vector<Message>& messages, const Options& options) const;
-  // Splits a whole reply into thinking and answer.
+  // The text behind the n-th message (1-based, an assistant's): its end of turn, the messages that
+  // follow, the beginning of the new reply. Found by a mark in place of that message's content;
+  // nullopt where the template does not let the mark through.
+  [[nodiscard]] std::optional<Rendered> continuation(std::vector<Message> messages,
+                                                     const Options& options, std::size_t n) const;
+  // Splits a whole reply into thinking, answer and tool calls.
   [[nodiscard]] static Reply parse(const std::string& text, const Rendered& rendered);
   [[nodiscard]] std::string source() const;
+  // What the template can do, by llama.cpp's names.
+  [[nodiscard]] std::map<std::string, bool> abilities() const;
 
  private:
   struct Impl;

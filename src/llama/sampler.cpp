@@ -126,6 +126,37 @@ void add_samplers(llama_sampler* chain, const SamplingOptions& o, std::uint32_t 
   llama_sampler_chain_add(chain, llama_sampler_init_dist(seed));
 }
 
+std::string escaped(const std::string& word) {
+  std::string pattern;
+  for (const char c : word) {
+    if (std::string(".^$|()*+?[]{}\\").find(c) != std::string::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+// A word that is one token triggers as that token, others by their text.
+llama_sampler* make_grammar(const SamplingOptions& o, const LlamaModel& model) {
+  if (o.grammar_trigger_words.empty() && o.grammar_trigger_patterns.empty()) {
+    return llama_sampler_init_grammar(model.vocab(), o.grammar.c_str(), "root");
+  }
+  std::vector<std::string> patterns = o.grammar_trigger_patterns;
+  std::vector<llama_token> tokens;
+  for (const std::string& word : o.grammar_trigger_words) {
+    const std::vector<Token> ids = model.tokenize(word, false, true);
+    if (ids.size() == 1) {
+      tokens.push_back(ids[0]);
+    } else {
+      patterns.push_back(escaped(word));
+    }
+  }
+  std::vector<const char*> texts;
+  for (const std::string& pattern : patterns) texts.push_back(pattern.c_str());
+  return llama_sampler_init_grammar_lazy_patterns(model.vocab(), o.grammar.c_str(), "root",
+                                                  texts.data(), texts.size(), tokens.data(),
+                                                  tokens.size());
+}
+
 }  // namespace
 
 void LlamaSampler::Free::operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
@@ -138,7 +169,7 @@ LlamaSampler::LlamaSampler(const SamplingOptions& options, const LlamaModel& mod
   chain_.reset(llama_sampler_chain_init(params));
   add_samplers(chain_.get(), options, seed_, model.vocab());
   if (!options.grammar.empty()) {
-    grammar_.reset(llama_sampler_init_grammar(model.vocab(), options.grammar.c_str(), "root"));
+    grammar_.reset(make_grammar(options, model));
     require(grammar_ != nullptr, "the grammar does not parse: " + last_llama_error());
     prefill(options.grammar_prefill, model);
   }

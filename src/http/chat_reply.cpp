@@ -1,0 +1,155 @@
+#include "http/chat_reply.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+namespace zoomr {
+
+namespace {
+
+json delta_json(const ReplyDelta& delta) {
+  json result = json::object();
+  if (!delta.reasoning.empty()) result["reasoning_content"] = delta.reasoning;
+  if (!delta.content.empty()) result["content"] = delta.content;
+  for (const ReplyDelta::CallDelta& call : delta.calls) {
+    json entry = {{"index", call.index}};
+    if (!call.id.empty()) {
+      entry["id"] = call.id;
+      entry["type"] = "function";
+    }
+    if (!call.name.empty()) entry["function"]["name"] = call.name;
+    if (!call.name.empty() || !call.arguments.empty()) {
+      entry["function"]["arguments"] = call.arguments;
+    }
+    result["tool_calls"].push_back(std::move(entry));
+  }
+  return result;
+}
+
+json message_json(const ChatTemplate::Reply& reply) {
+  json message = {{"role", "assistant"}, {"content", reply.content}};
+  if (!reply.reasoning.empty()) message["reasoning_content"] = reply.reasoning;
+  if (reply.tool_calls.empty()) return message;
+  if (reply.content.empty()) message["content"] = nullptr;
+  for (const ChatTemplate::ToolCall& call : reply.tool_calls) {
+    message["tool_calls"].push_back(
+        {{"id", call.id},
+         {"type", "function"},
+         {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+  }
+  return message;
+}
+
+}  // namespace
+
+ChatReply::ChatReply(const ServerContext& context, const ChatTemplate::Rendered& rendered,
+                     const Options& options)
+    : id_(make_id("chatcmpl-")),
+      model_(context.model),
+      build_(context.build),
+      created_(std::time(nullptr)),
+      options_(options) {
+  for (std::size_t i = 0; i < options.n; ++i) {
+    choices_.emplace_back().parser =
+        std::make_unique<ReplyParser>(rendered, [] { return make_id("call_"); });
+  }
+}
+
+json ChatReply::chunk(json choices) const {
+  return {{"choices", std::move(choices)},
+          {"created", created_},
+          {"id", id_},
+          {"model", model_},
+          {"system_fingerprint", build_},
+          {"object", "chat.completion.chunk"}};
+}
+
+std::vector<json> ChatReply::chunks(std::size_t index, const std::vector<ReplyDelta>& deltas) {
+  Choice& choice = choices_[index];
+  std::vector<json> result;
+  if (deltas.empty()) return result;
+  const auto add = [&](json delta) {
+    result.push_back(
+        chunk({{{"index", index}, {"delta", std::move(delta)}, {"finish_reason", nullptr}}}));
+  };
+  if (!choice.began) add({{"role", "assistant"}, {"content", nullptr}});
+  choice.began = true;
+  for (const ReplyDelta& delta : deltas) add(delta_json(delta));
+  if (options_.logprobs && !choice.tokens.empty()) {
+    result.back()["choices"][0]["logprobs"] = {{"content", logprobs_json(choice.tokens)}};
+    choice.tokens.clear();
+  }
+  return result;
+}
+
+// The parser reads a reply from its beginning each time. So that a long one does not cost ever
+// more, it rests four times as long as its last reading took.
+std::vector<json> ChatReply::part(std::size_t index, const ReplyPart& part) {
+  Choice& choice = choices_[index];
+  choice.unread += part.text;
+  if (options_.logprobs) {
+    choice.tokens.insert(choice.tokens.end(), part.tokens.begin(), part.tokens.end());
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!options_.stream || choice.unread.empty() || now < choice.read_again) return {};
+  const std::vector<ReplyDelta> deltas = choice.parser->add(std::exchange(choice.unread, ""));
+  const auto end = std::chrono::steady_clock::now();
+  choice.read_again = end + 4 * (end - now);
+  return chunks(index, deltas);
+}
+
+std::string ChatReply::finish(const Choice& choice) const {
+  const std::string reason = finish_reason(choice.end);
+  return reason == "stop" && !choice.parser->reply().tool_calls.empty() ? "tool_calls" : reason;
+}
+
+std::vector<json> ChatReply::ended(std::size_t index, const ReplyEnd& end) {
+  Choice& choice = choices_[index];
+  choice.end = end;
+  usage_.prompt_tokens = std::max(usage_.prompt_tokens, end.run.n_prompt);
+  usage_.cached_tokens = std::max(usage_.cached_tokens, end.n_cached);
+  usage_.completion_tokens += end.run.n_generated;
+  std::vector<ReplyDelta> deltas;
+  if (!choice.unread.empty()) deltas = choice.parser->add(std::exchange(choice.unread, ""));
+  for (ReplyDelta& delta : choice.parser->finish()) deltas.push_back(std::move(delta));
+  if (!options_.stream) return {};
+  std::vector<json> result = chunks(index, deltas);
+  json last = {{"index", index}, {"delta", json::object()}, {"finish_reason", finish(choice)}};
+  if (options_.logprobs && !choice.tokens.empty()) {
+    last["logprobs"] = {{"content", logprobs_json(choice.tokens)}};
+  }
+  result.push_back(chunk(json::array({std::move(last)})));
+  result.back()["timings"] = timings_json(end);
+  result.back()["zoomr"] = zoomr_json(end);
+  return result;
+}
+
+std::vector<json> ChatReply::closing() {
+  if (!options_.include_usage) return {};
+  json last = chunk(json::array());
+  last["usage"] = usage_json(usage_);
+  last["timings"] = timings_json(choices_.back().end);
+  return {last};
+}
+
+json ChatReply::whole() {
+  json choices = json::array();
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    const Choice& choice = choices_[i];
+    json entry = {{"index", i},
+                  {"message", message_json(choice.parser->reply())},
+                  {"finish_reason", finish(choice)}};
+    if (options_.logprobs) entry["logprobs"] = {{"content", logprobs_json(choice.tokens)}};
+    if (choices_.size() > 1) entry["zoomr"] = zoomr_json(choice.end);
+    choices.push_back(std::move(entry));
+  }
+  json result = chunk(std::move(choices));
+  result["object"] = "chat.completion";
+  result["usage"] = usage_json(usage_);
+  result["timings"] = timings_json(choices_.front().end);
+  result["zoomr"] = zoomr_json(choices_.front().end);
+  return result;
+}
+
+}  // namespace zoomr
