@@ -46,7 +46,10 @@ void ThoughtIndex::truncate(Pos pos, const Timeline& timeline) {
   if (row == 0) return;
   while (!entries_.empty() && entries_.back().span.end > pos) entries_.pop_back();
   means_.resize(entries_.size() * row);
-  n_lines_seen_ = std::min(n_lines_seen_, timeline.lines().size());
+  const auto lines = timeline.lines();
+  while (n_lines_seen_ > 0 &&
+         (n_lines_seen_ > lines.size() || lines[n_lines_seen_ - 1].span.end > pos))
+    --n_lines_seen_;
   const auto n_kept = static_cast<std::size_t>(std::max(0, pos - pending_begin_));
   pending_.resize(std::min(pending_.size(), n_kept * row));
 }

@@ -52,7 +52,7 @@ class ThoughtIndex {
   // indexed.
   void close_lines(const Timeline& timeline);
 
-  // Forgets the keys from pos on. REQUIRES: pos is the end of a line of the timeline, its last one.
+  // Forgets the keys from pos on. REQUIRES: pos is the end of a line of the timeline.
   void truncate(Pos pos, const Timeline& timeline);
 
   [[nodiscard]] bool indexed(Span lines) const;  // every closed line of the span has a mean key

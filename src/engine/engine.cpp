@@ -357,6 +357,15 @@ bool Engine::cut(Session& session, Pos end) {
   return true;
 }
 
+Pos Engine::share(const Session& from, Session& session) {
+  if (!kv_.can_rewind()) return 0;  // a recurrent state is of all that was read
+  const Pos n_tokens = session.shared_with(from);
+  if (n_tokens == 0) return 0;
+  kv_.share(from.options().seq, session.options().seq, {0, n_tokens});
+  session.adopt(from, n_tokens);
+  return n_tokens;
+}
+
 void Engine::forget(const Session& session) {
   if (session.foreseen() > 0) unhidden_->drop(session.options().seq, {0, session.foreseen()});
   if (session.decoded() > 0) kv_.drop(session.options().seq, {0, session.timeline().size()});

@@ -46,6 +46,10 @@ class Engine {
   // out whole afterwards.
   [[nodiscard]] bool cut(Session& session, Pos end);
 
+  // The session's prompt begins as another's does: what is resident there is shared instead of
+  // read. Returns how many tokens that are; 0: nothing is worth it or exact.
+  [[nodiscard]] Pos share(const Session& from, Session& session);
+
   // Frees what a session holds in the context and in the store.
   void forget(const Session& session);
 

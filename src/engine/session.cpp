@@ -178,6 +178,42 @@ void Session::go_on(const SessionOptions& options, std::unique_ptr<Sampler> samp
   read_prompt(prompt);
 }
 
+Pos Session::shared_with(const Session& other) const {
+  // What a policy gathers over all that was said later cannot be taken over in part.
+  if (!other.evidence_.mass.empty() || !other.evidence_.queries.empty()) return 0;
+  const auto mine = timeline_.tokens();
+  const auto theirs = other.timeline_.tokens();
+  const auto differ = std::mismatch(mine.begin(), mine.end(), theirs.begin(), theirs.end());
+  // The last token is read, for the reply to begin with; what is read next must fit beside.
+  const Pos most =
+      std::min({static_cast<Pos>(differ.first - mine.begin()), n_prompt_ - 1, other.seen_whole_,
+                options_.budget - std::min(n_prompt_, reading_.piece)});
+  Pos shared = 0;
+  const std::size_t n_lines = std::min(timeline_.lines().size(), other.timeline_.lines().size());
+  for (std::size_t i = 0; i < n_lines; ++i) {
+    const Span line = timeline_.lines()[i].span;
+    if (line != other.timeline_.lines()[i].span || line.end > most) break;
+    if (!other.residency_.resident.covers(line)) break;
+    shared = line.end;
+  }
+  return shared;
+}
+
+void Session::adopt(const Session& other, Pos n_tokens) {
+  check(decoded_ == 0 && n_tokens <= shared_with(other), "a beginning is shared before it is read");
+  decoded_ = n_tokens;
+  seen_whole_ = n_tokens;
+  needs_noted_ = n_tokens;
+  residency_.resident.insert({0, n_tokens});
+  line_index_ = other.line_index_;
+  line_index_.truncate(n_tokens);
+  index_ = other.index_;
+  index_.truncate(n_tokens, timeline_);
+  evidence_.keys = other.evidence_.keys;
+  evidence_.keys.truncate(n_tokens);
+  write(DecodeEvent{.span = {0, n_tokens}});
+}
+
 void Session::cut(Pos end) {
   check(!running(), "a session is cut between two turns");
   timeline_.truncate(end);
@@ -199,6 +235,7 @@ void Session::cut(Pos end) {
     resting_.insert(timeline_.lines().back().span);  // the newest position must be resident
   }
   decoded_ = std::min(decoded_, end);
+  seen_whole_ = std::min(seen_whole_, end);
   looked_again_ = std::min(looked_again_, end);
   needs_noted_ = std::min(needs_noted_, end);
   n_lines_logged_ = n_lines;
@@ -268,6 +305,9 @@ Pos Session::n_asking(Span batch, const Needs& needs) const {
 
 void Session::observe(Span batch, const Needs& needs, const Observation& seen, const Rows& rows,
                       double decode_ms) {
+  if (seen_whole_ == batch.begin && residency_.resident.covers({0, batch.begin})) {
+    seen_whole_ = batch.end;
+  }
   decoded_ = batch.end;
   residency_.resident.insert(batch);
   stats_.count_decode(residency_.resident.size(), batch.size(), decode_ms / 1000,

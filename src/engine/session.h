@@ -76,6 +76,13 @@ class Session {
   // Forgets the tokens from `end` on. REQUIRES: it does not run; `end` is the end of a line; what
   // the Kv and the store held behind it is gone (Engine::cut).
   void cut(Pos end);
+  // How many first tokens of its prompt, which is not read yet, another session holds just as it
+  // would: up to the end of a line of both, decoded when all before them was resident, and resident
+  // now. 0: none.
+  [[nodiscard]] Pos shared_with(const Session& other) const;
+  // Takes these over from there, index and all. REQUIRES: the Kv shares them.
+  void adopt(const Session& other, Pos n_tokens);
+
   // What was resident when all of it was zoomed out between two turns; empty: it was not.
   [[nodiscard]] const SpanSet& resting() const { return resting_; }
   void rest(SpanSet resident) { resting_ = std::move(resident); }
@@ -199,6 +206,7 @@ class Session {
   SpanSet resting_;
   int most_read_ = kWholePrompt;
   Pos decoded_ = 0;
+  Pos seen_whole_ = 0;    // tokens before it were decoded when all before them was resident
   Pos looked_again_ = 0;  // tokens before it are not decoded a third time
   Pos needs_noted_ = 0;   // tokens whose needs of lines are in the evidence
   Boundary boundary_;     // of tokens appended since the last decode

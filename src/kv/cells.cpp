@@ -4,29 +4,39 @@
 
 namespace zoomr {
 
+bool Cells::Cell::is_of(SeqId seq) const {
+  return std::find(owners.begin(), owners.end(), seq) != owners.end();
+}
+
 bool Cells::place(SeqId seq, Span span) {
   if (n_free() < span.size()) return false;
   Pos pos = span.begin;
   for (std::size_t i = 0; pos < span.end; ++i) {
-    if (owner_[i].seq < 0) owner_[i] = {seq, pos++};
+    if (cells_[i].owners.empty()) cells_[i] = {pos++, {seq}};
   }
   return true;
 }
 
+void Cells::share(SeqId from, SeqId to, Span span) {
+  for (Cell& cell : cells_) {
+    if (span.contains(cell.pos) && cell.is_of(from) && !cell.is_of(to)) cell.owners.push_back(to);
+  }
+}
+
 void Cells::free(SeqId seq, Span span) {
-  for (Owner& owner : owner_) {
-    if (owner.seq == seq && span.contains(owner.pos)) owner = {};
+  for (Cell& cell : cells_) {
+    if (span.contains(cell.pos)) std::erase(cell.owners, seq);
   }
 }
 
 int Cells::n_free() const {
-  return static_cast<int>(
-      std::count_if(owner_.begin(), owner_.end(), [](const Owner& o) { return o.seq < 0; }));
+  return static_cast<int>(std::count_if(cells_.begin(), cells_.end(),
+                                        [](const Cell& cell) { return cell.owners.empty(); }));
 }
 
 int Cells::width() const {
-  for (std::size_t i = owner_.size(); i > 0; --i) {
-    if (owner_[i - 1].seq >= 0) return static_cast<int>(i);
+  for (std::size_t i = cells_.size(); i > 0; --i) {
+    if (!cells_[i - 1].owners.empty()) return static_cast<int>(i);
   }
   return 0;
 }
@@ -34,13 +44,14 @@ int Cells::width() const {
 std::optional<std::pair<SeqId, Pos>> Cells::topmost() const {
   const int top = width();
   if (top == 0) return std::nullopt;
-  const Owner& owner = owner_[static_cast<std::size_t>(top - 1)];
-  return std::pair{owner.seq, owner.pos};
+  const Cell& cell = cells_[static_cast<std::size_t>(top - 1)];
+  if (cell.owners.size() > 1) return std::nullopt;
+  return std::pair{cell.owners.front(), cell.pos};
 }
 
 std::optional<int> Cells::cell_of(SeqId seq, Pos pos) const {
-  for (std::size_t i = 0; i < owner_.size(); ++i) {
-    if (owner_[i].seq == seq && owner_[i].pos == pos) return static_cast<int>(i);
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (cells_[i].pos == pos && cells_[i].is_of(seq)) return static_cast<int>(i);
   }
   return std::nullopt;
 }

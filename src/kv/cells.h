@@ -24,25 +24,29 @@ constexpr int kCellStep = 256;
 
 class Cells {
  public:
-  explicit Cells(int n_cells) : owner_(static_cast<std::size_t>(n_cells)) {}
+  explicit Cells(int n_cells) : cells_(static_cast<std::size_t>(n_cells)) {}
 
   // Takes the lowest free cells for consecutive positions; false (nothing changed) when fewer are
   // free.
   [[nodiscard]] bool place(SeqId seq, Span span);
-  // Frees the cells of the positions that are there.
+  // The cells of these positions of `from` belong to `to` as well; none is taken.
+  void share(SeqId from, SeqId to, Span span);
+  // Frees the cells of the positions that are there, but for those that are another's too.
   void free(SeqId seq, Span span);
   [[nodiscard]] int n_free() const;
   [[nodiscard]] int width() const;  // highest used cell + 1
+  // Of a shared cell nullopt: no one can move it alone.
   [[nodiscard]] std::optional<std::pair<SeqId, Pos>> topmost() const;
   [[nodiscard]] std::optional<int> cell_of(SeqId seq, Pos pos) const;
-  [[nodiscard]] int size() const { return static_cast<int>(owner_.size()); }
+  [[nodiscard]] int size() const { return static_cast<int>(cells_.size()); }
 
  private:
-  struct Owner {
-    SeqId seq = -1;  // -1: free
+  struct Cell {
     Pos pos = -1;
+    std::vector<SeqId> owners;  // none: free
+    [[nodiscard]] bool is_of(SeqId seq) const;
   };
-  std::vector<Owner> owner_;
+  std::vector<Cell> cells_;
 };
 
 }  // namespace zoomr

@@ -131,6 +131,13 @@ void FakeKv::drop(SeqId seq, Span span) {
   cells_.free(seq, span);
 }
 
+void FakeKv::share(SeqId from, SeqId to, Span span) {
+  check(options_.can_rewind && content_[to].empty(),
+        "fake: what is shared goes to who holds nothing");
+  for (Pos pos = span.begin; pos < span.end; ++pos) content_[to][pos] = content(from, pos);
+  cells_.share(from, to, span);
+}
+
 std::optional<Kv::Occupant> FakeKv::topmost() const {
   const auto top = cells_.topmost();
   if (!top) return std::nullopt;

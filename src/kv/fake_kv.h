@@ -48,9 +48,11 @@ class FakeKv final : public Kv {
   [[nodiscard]] Blob save(SeqId seq, Span span) override;
   [[nodiscard]] bool restore(SeqId seq, Span span, std::span<const std::byte> blob) override;
   void drop(SeqId seq, Span span) override;
+  void share(SeqId from, SeqId to, Span span) override;
   [[nodiscard]] bool can_rewind() const override { return options_.can_rewind; }
   [[nodiscard]] int max_batch() const override { return options_.max_batch; }
   [[nodiscard]] int n_cells() const override { return options_.n_cells; }
+  [[nodiscard]] int n_used() const override { return cells_.size() - cells_.n_free(); }
   [[nodiscard]] int used_width() const override { return cells_.width(); }
   [[nodiscard]] std::optional<Occupant> topmost() const override;
   [[nodiscard]] std::size_t allocated_bytes() const override;

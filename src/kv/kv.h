@@ -52,14 +52,19 @@ class Kv {
   // last decode failed, the whole sequence goes, or it can rewind and the position before the span
   // is resident: the next decode then goes on at the span's begin.
   virtual void drop(SeqId seq, Span span) = 0;
+  // What `from` holds at the span belongs to `to` as well; no cell is taken. REQUIRES:
+  // can_rewind(); `from` holds the whole span, `to` nothing.
+  virtual void share(SeqId from, SeqId to, Span span) = 0;
   // Can the newest positions be dropped and decoded again? A recurrent state cannot give them back.
   [[nodiscard]] virtual bool can_rewind() const = 0;
 
   [[nodiscard]] virtual int max_batch() const = 0;
   [[nodiscard]] virtual int n_cells() const = 0;
+  [[nodiscard]] virtual int n_used() const = 0;  // cells; a shared one once
   // Highest used cell + 1: what attention costs follow.
   [[nodiscard]] virtual int used_width() const = 0;
-  // Who sits in the highest used cell; nullopt when no cell is used. For compaction.
+  // Who sits in the highest used cell; nullopt when no cell is used or that one is shared. For
+  // compaction.
   struct Occupant {
     SeqId seq = 0;
     Pos pos = 0;

@@ -247,6 +247,7 @@ void LlamaKv::clear() {
 
 void LlamaKv::share(SeqId from, SeqId to, Span span) {
   llama_memory_seq_cp(memory_of(context_.get()), from, to, span.begin, span.end);
+  cells_.share(from, to, span);
 }
 
 Pos LlamaKv::newest_position(SeqId seq) const {

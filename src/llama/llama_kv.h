@@ -51,9 +51,11 @@ class LlamaKv final : public Kv {
   [[nodiscard]] Blob save(SeqId seq, Span span) override;
   [[nodiscard]] bool restore(SeqId seq, Span span, std::span<const std::byte> blob) override;
   void drop(SeqId seq, Span span) override;
+  void share(SeqId from, SeqId to, Span span) override;
   [[nodiscard]] bool can_rewind() const override { return !hybrid_; }
   [[nodiscard]] int max_batch() const override;
   [[nodiscard]] int n_cells() const override { return cells_.size(); }
+  [[nodiscard]] int n_used() const override { return cells_.size() - cells_.n_free(); }
   [[nodiscard]] int used_width() const override { return cells_.width(); }
   [[nodiscard]] std::optional<Occupant> topmost() const override;
   [[nodiscard]] std::size_t allocated_bytes() const override { return tap_->cache_bytes(); }
@@ -65,9 +67,6 @@ class LlamaKv final : public Kv {
 
   // Forgets every sequence.
   void clear();
-  // Shows what `from` holds at `span` to `to` as well; no data moves. For the self-test's
-  // reference.
-  void share(SeqId from, SeqId to, Span span);
   // The newest position of a sequence as libllama sees it; -1: empty. For tests and the self-test.
   [[nodiscard]] Pos newest_position(SeqId seq) const;
   [[nodiscard]] std::span<const LayerShape> layers() const { return tap_->layers(); }

@@ -72,12 +72,12 @@ std::optional<GoOn> by_tokens(const Conversation& kept, const Turn& turn) {
   return result;
 }
 
-bool loses_little(const Conversation& kept, const Turn& turn, const GoOn& go_on) {
-  if (2 * go_on.keep >= kept.n_said) return true;
+bool may_be_cut(const Conversation& kept, const Turn& turn, const GoOn& go_on) {
   const std::vector<std::string>& now = turn.request.messages;
-  const bool again = !now.empty() && now.size() < kept.messages.size() &&
-                     std::equal(now.begin(), now.end(), kept.messages.begin());
-  return again;
+  if (now.empty() || kept.messages.empty()) return 2 * go_on.keep >= kept.n_said;
+  const auto differ =
+      std::mismatch(now.begin(), now.end(), kept.messages.begin(), kept.messages.end());
+  return differ.first == now.end() || differ.first - now.begin() >= 2;
 }
 
 }  // namespace zoomr

@@ -27,8 +27,9 @@ struct GoOn {
 // nullopt: nothing that is worth it.
 [[nodiscard]] std::optional<GoOn> by_tokens(const Conversation& kept, const Turn& turn);
 
-// Does the conversation lose little by being cut for this request: half of it stays, or the request
-// asks for another reply at a place in it?
-[[nodiscard]] bool loses_little(const Conversation& kept, const Turn& turn, const GoOn& go_on);
+// Is the request this conversation's, so that it may be cut for it: another reply at a place in it,
+// or the same two messages and more at its beginning? One message alone may be everyone's system
+// text. Of what has no messages: half of it stays.
+[[nodiscard]] bool may_be_cut(const Conversation& kept, const Turn& turn, const GoOn& go_on);
 
 }  // namespace zoomr

@@ -96,7 +96,7 @@ Places::Match Places::match(const Turn& turn) const {
     if (!c || c->running()) continue;
     auto go_on = by_tokens(*c, turn);
     if (!go_on || go_on->keep <= best.go_on.keep) continue;
-    if (all_taken || loses_little(*c, turn, *go_on)) best = {place, std::move(*go_on)};
+    if (all_taken || may_be_cut(*c, turn, *go_on)) best = {place, std::move(*go_on)};
   }
   return best;
 }
@@ -205,7 +205,22 @@ void Places::begin(Place place, std::unique_ptr<Turn> turn) {
                                         std::vector<TraceSink*>{&c.writer, &c.events});
   c.session->write(parts_.introduce(budget));
   c.session->begin(turn->tokens);
+  share_beginning(c);
   take(c, std::move(turn));
+}
+
+// A system prompt that another conversation holds is not read once more.
+void Places::share_beginning(Conversation& c) {
+  const Conversation* longest = nullptr;
+  Pos n_shared = 0;
+  for (const auto& other : places_) {
+    if (!other || other.get() == &c) continue;
+    const Pos n = c.session->shared_with(*other->session);
+    if (n <= n_shared) continue;
+    n_shared = n;
+    longest = other.get();
+  }
+  if (longest != nullptr) c.n_cached = engine_.share(*longest->session, *c.session);
 }
 
 // Prompts are read beside what the others write: each that reads gets an equal part.
@@ -333,6 +348,7 @@ void Places::interrupt_all() {
 void Places::describe(ServiceState& state) const {
   state.policy = limits_.run.policy;
   state.n_cells = parts_.kv->n_cells();
+  state.resident = parts_.kv->n_used();
   state.kv_bytes = parts_.kv->allocated_bytes();
   state.stored_bytes = parts_.store->bytes();
   state.totals = totals_;
@@ -352,7 +368,6 @@ void Places::describe(ServiceState& state) const {
       slot.n_generated = session.stats().n_generated;
       slot.agreeability = session.stats().agreeability();
       slot.missed_mass = session.stats().missed_mean();
-      state.resident += slot.resident;
       state.stored += slot.stored;
       state.dropped += session.decoded() - slot.resident - slot.stored;
       state.index_bytes += session.index_bytes();

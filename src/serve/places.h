@@ -71,6 +71,7 @@ class Places {
   [[nodiscard]] bool go_on(const Match& match, Turn& turn);
   void take(Conversation& conversation, std::unique_ptr<Turn> turn);
   void begin(Place place, std::unique_ptr<Turn> turn);
+  void share_beginning(Conversation& conversation);
   void answer(Place place, std::unique_ptr<Turn> turn, const Match& match);
   void set_pace();
   void hand_over(Conversation& conversation);

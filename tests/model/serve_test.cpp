@@ -1,7 +1,7 @@
 // The server on a real model: what sessions say side by side is what each says alone, and a turn
 // more reads only what is new.
 #include <algorithm>
-#include <thread>
+#include <cmath>
 
 #include "api/session_group.h"
 #include "model/testing.h"
@@ -11,11 +11,6 @@ namespace zoomr {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Rounding of sums over cells that lie in another order, and of products in a batch of another
-// size: how far the logit of a token that was chosen may lie below the largest of a session alone.
-// ExactnessTest measures up to 0.06 for permuted cells of f16 on this model.
-constexpr float kNoise = 0.12F;
 
 RunOptions run_options() {
   RunOptions options;
@@ -27,42 +22,57 @@ RunOptions run_options() {
   return options;
 }
 
-// How far each taught token's logit lies below the largest, in a session that is alone and holds
-// everything.
-class Gaps final : public Probe {
+// What a session that holds everything expects at each of the tokens that it is taught.
+class Taught final : public Probe {
  public:
-  Gaps(std::vector<Token> prompt, std::vector<Token> said)
-      : prompt_(std::move(prompt)), said_(std::move(said)) {}
   [[nodiscard]] bool logits() const override { return true; }
-  void on_logits(Pos next, std::span<const float> logits) override {
-    const std::size_t i = static_cast<std::size_t>(next) - prompt_.size();
-    if (i >= said_.size()) return;
-    const float largest = *std::max_element(logits.begin(), logits.end());
-    largest_gap_ = std::max(largest_gap_, largest - logits[static_cast<std::size_t>(said_[i])]);
-    ++n_seen_;
+  void on_logits(Pos /*next*/, std::span<const float> logits) override {
+    rows.emplace_back(logits.begin(), logits.end());
   }
-  // REQUIRES: once.
-  float measure() {
-    RunOptions options = run_options();
-    options.policy = "full";
-    options.n_predict = static_cast<int>(said_.size());
-    std::vector<SessionGroup::Member> members(1);
-    members[0].prompt.tokens = prompt_;
-    members[0].prompt.taught = said_;
-    members[0].probe = this;
-    SessionGroup group(model(kSmol).impl(), options, std::move(members));
-    while (group.step()) {
-    }
-    EXPECT_EQ(n_seen_, said_.size());
-    return largest_gap_;
-  }
-
- private:
-  std::vector<Token> prompt_;
-  std::vector<Token> said_;
-  float largest_gap_ = 0;
-  std::size_t n_seen_ = 0;
+  std::vector<std::vector<float>> rows;
 };
+
+// The first n_read tokens are read as one batch, all others one by one.
+std::vector<std::vector<float>> replay(const std::vector<Token>& prompt,
+                                       const std::vector<Token>& said, std::size_t n_read) {
+  std::vector<Token> taught(prompt.begin() + static_cast<std::ptrdiff_t>(n_read), prompt.end());
+  taught.insert(taught.end(), said.begin(), said.end());
+  RunOptions options = run_options();
+  options.policy = "full";
+  options.n_predict = static_cast<int>(taught.size());
+  Taught probe;
+  std::vector<SessionGroup::Member> members(1);
+  members[0].prompt.tokens.assign(prompt.begin(),
+                                  prompt.begin() + static_cast<std::ptrdiff_t>(n_read));
+  members[0].prompt.taught = taught;
+  members[0].probe = &probe;
+  SessionGroup group(model(kSmol).impl(), options, std::move(members));
+  while (group.step()) {
+  }
+  probe.rows.resize(taught.size());  // the one behind the last is of no token
+  probe.rows.erase(probe.rows.begin(), probe.rows.end() - static_cast<std::ptrdiff_t>(said.size()));
+  return probe.rows;
+}
+
+// Each token that was said is the likeliest for a session alone, but for rounding: its logit lies
+// no further below the largest than twice what any logit moves when the prompt is read token by
+// token instead of as one batch.
+void expect_said_alone(const std::vector<Token>& prompt, const std::vector<Token>& said) {
+  const auto at_once = replay(prompt, said, prompt.size());
+  const auto one_by_one = replay(prompt, said, 1);
+  float gap = 0;
+  float noise = 0;
+  for (std::size_t i = 0; i < said.size(); ++i) {
+    const auto& row = at_once[i];
+    const float largest = *std::max_element(row.begin(), row.end());
+    gap = std::max(gap, largest - row[static_cast<std::size_t>(said[i])]);
+    for (std::size_t t = 0; t < row.size(); ++t) {
+      noise = std::max(noise, std::fabs(row[t] - one_by_one[i][t]));
+    }
+  }
+  EXPECT_LE(gap, 2 * noise);
+  EXPECT_LT(noise, 3);  // of logits that reach some twenty
+}
 
 ServeRequest request(const std::string& text, int n_predict) {
   ServeRequest request;
@@ -95,9 +105,9 @@ std::unique_ptr<Service> serve(const ServeOptions& options) {
 
 TEST(Serve, SessionsSideBySideSayWhatEachSaysAlone) {
   const auto service = serve({.run = run_options(), .n_parallel = 4, .budget = 256});
-  std::vector<ServeRequest> requests = {request("The capital of France is", 60), request(kText, 60),
-                                        request("A list of colours: red, green,", 60),
-                                        request("Once upon a time there was", 60)};
+  std::vector<ServeRequest> requests = {request("The capital of France is", 40), request(kText, 40),
+                                        request("A list of colours: red, green,", 40),
+                                        request("Once upon a time there was", 40)};
   std::vector<std::unique_ptr<ReplyStream>> streams;
   std::vector<std::vector<Token>> prompts;
   for (ServeRequest& r : requests) {
@@ -107,8 +117,9 @@ TEST(Serve, SessionsSideBySideSayWhatEachSaysAlone) {
   for (std::size_t i = 0; i < streams.size(); ++i) {
     const Answer answer = read_all(*streams[i]);
     ASSERT_EQ(answer.end.run.finish_reason, "length") << answer.end.run.failure;
-    ASSERT_EQ(answer.tokens.size(), 60U);
-    EXPECT_LE(Gaps(prompts[i], answer.tokens).measure(), kNoise) << i;
+    ASSERT_EQ(answer.tokens.size(), 40U);
+    SCOPED_TRACE(i);
+    expect_said_alone(prompts[i], answer.tokens);
   }
 }
 
@@ -153,9 +164,23 @@ TEST(Serve, ATurnMoreReadsOnlyWhatIsNewAndSaysTheSame) {
     ASSERT_EQ(answer.end.run.finish_reason, "length") << answer.end.run.failure;
     EXPECT_EQ(answer.end.run.n_prompt, static_cast<int>(whole.size()));
     EXPECT_GE(answer.end.n_cached, static_cast<int>(prompts[i].size() + said[i].size()) - 1);
-    EXPECT_LE(Gaps(whole, answer.tokens).measure(), kNoise) << i;
+    SCOPED_TRACE(i);
+    expect_said_alone(whole, answer.tokens);
   }
   EXPECT_GT(service->state().totals.cached_tokens, 0U);
+}
+
+// The second one takes the beginning over, and says what it would have said.
+TEST(Serve, ABeginningIsReadOnce) {
+  const auto service = serve({.run = run_options(), .n_parallel = 2, .budget = 256});
+  const std::string system = std::string(kText).substr(0, 400);
+  (void)read_all(*service->submit(request(system + " And the girl", 5)));
+  ServeRequest r = request(system + " Then the boat", 40);
+  const std::vector<Token> prompt = r.prompt.tokens;
+  const Answer answer = read_all(*service->submit(std::move(r)));
+  EXPECT_GT(answer.end.n_cached, 50);
+  EXPECT_LT(service->state().resident, 2 * 100);
+  expect_said_alone(prompt, answer.tokens);
 }
 
 TEST(Serve, AGrammarThatDoesNotParseIsRefused) {

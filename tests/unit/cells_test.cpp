@@ -44,5 +44,27 @@ TEST(Cells, FreesOneSequenceAlone) {
   EXPECT_EQ(cells.cell_of(1, 0), 2);
 }
 
+TEST(Cells, ASharedOneIsFreeWhenAllHaveLeftIt) {
+  Cells cells(8);
+  ASSERT_TRUE(cells.place(0, {0, 4}));
+  cells.share(0, 1, {0, 3});
+  EXPECT_EQ(cells.n_free(), 4);
+  EXPECT_EQ(cells.cell_of(1, 2), 2);
+  EXPECT_EQ(cells.cell_of(1, 3), std::nullopt);
+  cells.free(0, {0, 4});
+  EXPECT_EQ(cells.n_free(), 5);
+  EXPECT_EQ(cells.topmost(), (std::pair<SeqId, Pos>{1, 2}));
+  cells.free(1, {0, 3});
+  EXPECT_EQ(cells.n_free(), 8);
+}
+
+TEST(Cells, NoOneMovesASharedOne) {
+  Cells cells(8);
+  ASSERT_TRUE(cells.place(0, {0, 4}));
+  cells.share(0, 1, {0, 4});
+  EXPECT_EQ(cells.width(), 4);
+  EXPECT_EQ(cells.topmost(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace zoomr
