@@ -21,6 +21,13 @@ zoomr_tests(eval_tests unit
     eval/table_test.cpp
   LIBRARIES zoomr_eval zoomr_fake)
 
+zoomr_tests(http_tests unit
+  SOURCES
+    http/chat_reply_test.cpp
+    http/request_test.cpp
+  LIBRARIES zoomr_http)
+target_include_directories(http_tests PRIVATE http)
+
 # Each method of the Python files is a test of its own.
 function(zoomr_python_tests file label)
   execute_process(
