@@ -79,7 +79,7 @@ PolicySettings read_select_file(const std::string& path) {
   try {
     const Json json = Json::parse(*text);
     if (json.at("zoomr_select") == kVersion) {
-      const PolicySettings settings = parse_selection(json);
+      PolicySettings settings = parse_selection(json);
       if (is_sound(settings)) return settings;
     }
   } catch (const nlohmann::json::exception&) {
