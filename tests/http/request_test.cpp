@@ -80,7 +80,7 @@ TEST(ChatRequest, WrongTypesAndRangesAreNamed) {
       {R"("dry_sequence_breakers":[])", "\"dry_sequence_breakers\""},
   };
   for (const auto& [more, line] : cases) {
-    const std::string told = refusal([&] { (void)chat(more, f); });
+    const std::string told = refusal([&, text = more] { (void)chat(text, f); });
     EXPECT_NE(told.find(line), std::string::npos) << more << "\n" << told;
   }
 }
@@ -100,7 +100,7 @@ TEST(ChatRequest, WrongMessagesAreNamed) {
        "name\" is missing"},
   };
   for (const auto& [body, line] : cases) {
-    const std::string told = refusal([&] { (void)plan_chat(parse_body(body), f.context); });
+    const std::string told = refusal([&, text = body] { (void)plan_chat(parse_body(text), f.context); });
     EXPECT_NE(told.find(line), std::string::npos) << body << "\n" << told;
   }
   const std::string image =
