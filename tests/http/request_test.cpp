@@ -100,7 +100,8 @@ TEST(ChatRequest, WrongMessagesAreNamed) {
        "name\" is missing"},
   };
   for (const auto& [body, line] : cases) {
-    const std::string told = refusal([&, text = body] { (void)plan_chat(parse_body(text), f.context); });
+    const std::string told =
+        refusal([&, text = body] { (void)plan_chat(parse_body(text), f.context); });
     EXPECT_NE(told.find(line), std::string::npos) << body << "\n" << told;
   }
   const std::string image =
