@@ -1,7 +1,6 @@
 #include "api/session_group.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "api/preparation.h"
@@ -20,9 +19,7 @@ SessionGroup::SessionGroup(const LlamaModel& model, const RunOptions& options,
   std::vector<Place> places;
   const auto policy = make_policy(options_.policy, options_.settings);
   for (const Member& member : members) {
-    const Prompt& prompt = member.prompt;
-    tokens.push_back(prompt.tokens.empty() ? model_.tokenize(prompt.text, prompt.add_special, true)
-                                           : prompt.tokens);
+    tokens.push_back(tokens_of(member.prompt, model_));
     places.push_back(place(tokens.back(), member, *policy));
   }
   prove_exact(model_, options_, *policy);
@@ -128,7 +125,7 @@ void SessionGroup::end(std::size_t i) {
                             "the run ended at " + std::to_string(session.timeline().size()) +
                                 " positions, the trained length or -c (--allow-extrapolation)"});
   }
-  session.write(FinalEvent{nlohmann::ordered_json::parse(result(i).to_json())});
+  session.write(final_event(result(i)));
 }
 
 Pos SessionGroup::budget(std::size_t i) const {
@@ -136,10 +133,7 @@ Pos SessionGroup::budget(std::size_t i) const {
 }
 
 RunResult SessionGroup::result(std::size_t i) const {
-  RunResult result = result_of(*sessions_[i], store_);
-  result.n_ctx = cells_[i];
-  result.peak_kv_bytes = kv_->allocated_bytes() / static_cast<std::size_t>(kv_->n_cells()) *
-                         static_cast<std::size_t>(cells_[i]);
+  RunResult result = result_of(*sessions_[i], store_, *kv_, cells_[i]);
   result.seed = seeds_[i];
   return result;
 }

@@ -20,7 +20,7 @@ std::vector<RunResult::MissedLine> missed_lines(const Session& session) {
 
 }  // namespace
 
-RunResult result_of(const Session& session, const ThoughtStore& store) {
+RunResult result_of(const Session& session, const ThoughtStore& store, const Kv& kv, int n_cells) {
   const Stats& stats = session.stats();
   return {.text = session.text(),
           .n_prompt = session.n_prompt(),
@@ -29,8 +29,11 @@ RunResult result_of(const Session& session, const ThoughtStore& store) {
           .finish_reason = std::string(to_string(session.finish_reason())),
           .failure = session.failure(),
           .budget = session.policy().bounded() ? session.options().budget : 0,
+          .n_ctx = n_cells,
           .peak_resident_tokens = stats.peak_resident,
           .mean_resident_tokens = stats.mean_resident(),
+          .peak_kv_bytes = kv.allocated_bytes() / static_cast<std::size_t>(kv.n_cells()) *
+                           static_cast<std::size_t>(n_cells),
           .stored_tokens = session.residency().stored.size(),
           .stored_bytes = store.bytes_of(session.id()),
           .index_bytes = session.index_bytes(),
@@ -48,6 +51,10 @@ RunResult result_of(const Session& session, const ThoughtStore& store) {
           .votes = stats.n_votes,
           .move_ms = stats.move_us / 1000,
           .text_hash = text_hash(session.text())};
+}
+
+FinalEvent final_event(const RunResult& result) {
+  return {nlohmann::ordered_json::parse(result.to_json())};
 }
 
 std::string RunResult::to_json() const {

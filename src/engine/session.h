@@ -1,6 +1,7 @@
 // A session: one sequence that thinks. Its timeline, index, evidence and residency, its policy and
 // sampler; what it wants decoded next, and what it makes of the result. The engine's step drives
-// it; a session never touches the Kv itself.
+// it; a session never touches the Kv itself. What comes between two turns is in
+// session_turns.cpp.
 #pragma once
 
 #include <chrono>
@@ -161,6 +162,8 @@ class Session {
     [[nodiscard]] bool in_pieces() const { return piece != kWholePrompt; }
   };
   static constexpr Pos kWholePrompt = 1 << 30;
+  static constexpr Pos kLeastRoom = 64;       // tokens beyond the prompt that a budget must leave
+  static constexpr Pos kLeastInPieces = 256;  // budget with which a longer prompt is read in pieces
   [[nodiscard]] static Reading reading(const SessionOptions& options, const Policy& policy,
                                        Pos n_prompt);
   // Of a turn more; nullopt: it does not fit.

@@ -46,4 +46,9 @@ SessionOptions session_options(const RunOptions& options, const Prompt& prompt) 
                         .starts_thinking = prompt.starts_thinking}};
 }
 
+std::vector<Token> tokens_of(const Prompt& prompt, const Vocabulary& vocabulary) {
+  if (!prompt.tokens.empty()) return prompt.tokens;
+  return vocabulary.tokenize(prompt.text, prompt.add_special, true);
+}
+
 }  // namespace zoomr

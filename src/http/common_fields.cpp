@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "engine/session_options.h"
 #include "http/errors.h"
 
 namespace zoomr {
@@ -166,7 +167,7 @@ void check_length(const Prompt& prompt, const ServerContext& context) {
   std::size_t n = prompt.tokens.size();
   if (prompt.tokens.empty()) {
     if (prompt.text.size() + 1 < static_cast<std::size_t>(context.n_ctx)) return;
-    n = context.vocabulary->tokenize(prompt.text, prompt.add_special, true).size();
+    n = tokens_of(prompt, *context.vocabulary).size();
   }
   if (n >= static_cast<std::size_t>(context.n_ctx)) {
     throw ContextExceeded(static_cast<int>(n), context.n_ctx);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/session_options.h"
+
 namespace zoomr {
 
 namespace {
@@ -47,8 +49,8 @@ std::optional<GoOn> by_messages(const Conversation& kept, const Turn& turn,
   }
   if (!next) return std::nullopt;
   GoOn result = keeping(kept, kept.n_said);
-  const std::vector<Token> tokens =
-      next->tokens.empty() ? vocabulary.tokenize(next->text, false, true) : next->tokens;
+  next->add_special = false;  // the conversation has begun
+  const std::vector<Token> tokens = tokens_of(*next, vocabulary);
   result.more.insert(result.more.end(), tokens.begin(), tokens.end());
   const Pos most = turn.options.max_positions;
   const Pos n_reply = request.n_predict < 0 ? most / 4 : std::min(request.n_predict, most / 4);

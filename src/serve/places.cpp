@@ -1,7 +1,6 @@
 #include "serve/places.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/text_hash.h"
@@ -289,7 +288,7 @@ void Places::end(Conversation& c) {
                .queued_ms = ms_between(c.turn->submitted, c.started),
                .prompt_ms = ms_between(c.started, first),
                .predicted_ms = ms_between(first, now)};
-  c.session->write(FinalEvent{nlohmann::ordered_json::parse(end.run.to_json())});
+  c.session->write(final_event(end.run));
   add(totals_, *c.session);
   totals_.prompt_tokens += static_cast<std::uint64_t>(end.run.n_prompt);
   totals_.cached_tokens += static_cast<std::uint64_t>(end.n_cached);
@@ -323,13 +322,9 @@ void Places::keep(Conversation& c) {
 }
 
 RunResult Places::result(const Conversation& c) const {
-  RunResult result = result_of(*c.session, *parts_.store);
-  const Kv& kv = *parts_.kv;
+  RunResult result = result_of(*c.session, *parts_.store, *parts_.kv, c.reserved);
   result.text = c.writer.text();
   result.text_hash = text_hash(result.text);
-  result.n_ctx = c.reserved;
-  result.peak_kv_bytes = kv.allocated_bytes() / static_cast<std::size_t>(kv.n_cells()) *
-                         static_cast<std::size_t>(c.reserved);
   result.seed = c.turn->seed;
   return result;
 }

@@ -41,6 +41,7 @@ ReplyToken ReplyWriter::with_chances(Token token, const std::string& piece) cons
   const float norm = peak + static_cast<float>(std::log(sum));
   const auto logprob = [&](Token t) { return logits_[static_cast<std::size_t>(t)] - norm; };
   result.token.logprob = logprob(token);
+  if (n_top_ == 0) return result;
   std::vector<Token> order(logits_.size());
   std::iota(order.begin(), order.end(), 0);
   const auto n = std::min(static_cast<std::size_t>(n_top_), order.size());

@@ -56,9 +56,7 @@ std::unique_ptr<Turn> Scheduler::make_turn(ServeRequest request) const {
   auto turn = std::make_unique<Turn>();
   const Prompt& prompt = request.prompt;
   turn->submitted = std::chrono::steady_clock::now();
-  turn->tokens = prompt.tokens.empty()
-                     ? parts_.vocabulary.tokenize(prompt.text, prompt.add_special, true)
-                     : prompt.tokens;
+  turn->tokens = tokens_of(prompt, parts_.vocabulary);
   require(request.budget >= 0, "the budget must not be negative");
   const Pos budget = request.budget > 0 ? request.budget : limits_.budget;
   require(budget <= parts_.kv->n_cells(), "a budget of " + std::to_string(budget) +
