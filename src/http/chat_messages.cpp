@@ -6,11 +6,23 @@ namespace zoomr {
 
 namespace {
 
+// The fields of an item of a list; `where` names it.
+Fields fields_of(const json& value, const std::string& where) {
+  if (value.is_object()) return Fields(value, where + ".");
+  throw Error(ErrorCode::bad_input,
+              "\"" + where + "\" must be an object, not " + std::string(kind_of(value)));
+}
+
+// The fields of "function" in a tool or a call: nothing else is known.
+Fields function_of(const Fields& fields, const std::string& where) {
+  if (fields.text("type", "function") != "function") fields.refuse("type", "must be 'function'");
+  const json* function = fields.object("function");
+  if (function == nullptr) fields.refuse("function", "is missing");
+  return Fields(*function, where + ".function.");
+}
+
 void read_part(const json& part, const std::string& where, ChatTemplate::Message& message) {
-  if (!part.is_object()) {
-    throw Error(ErrorCode::bad_input, "\"" + where + "\" must be an object");
-  }
-  const Fields fields(part, where + ".");
+  const Fields fields = fields_of(part, where);
   const std::string type = fields.text("type", "text");
   if (type != "text") {
     throw Error(ErrorCode::unsupported,
@@ -42,12 +54,8 @@ void read_content(const Fields& fields, const std::string& where, ChatTemplate::
 }
 
 ChatTemplate::ToolCall read_call(const json& value, const std::string& where) {
-  if (!value.is_object()) throw Error(ErrorCode::bad_input, "\"" + where + "\" must be an object");
-  const Fields fields(value, where + ".");
-  if (fields.text("type", "function") != "function") fields.refuse("type", "must be 'function'");
-  const json* function = fields.object("function");
-  if (function == nullptr) fields.refuse("function", "is missing");
-  const Fields f(*function, where + ".function.");
+  const Fields fields = fields_of(value, where);
+  const Fields f = function_of(fields, where);
   ChatTemplate::ToolCall call{.name = f.text("name"), .arguments = "{}", .id = fields.text("id")};
   if (call.name.empty()) f.refuse("name", "is missing");
   if (const json* arguments = f.find("arguments")) {
@@ -57,11 +65,7 @@ ChatTemplate::ToolCall read_call(const json& value, const std::string& where) {
 }
 
 ChatTemplate::Message read_message(const json& value, const std::string& where) {
-  if (!value.is_object()) {
-    throw Error(ErrorCode::bad_input,
-                "\"" + where + "\" must be an object, not " + std::string(kind_of(value)));
-  }
-  const Fields fields(value, where + ".");
+  const Fields fields = fields_of(value, where);
   ChatTemplate::Message message;
   message.role = fields.text("role");
   if (message.role.empty()) fields.refuse("role", "is missing");
@@ -82,12 +86,8 @@ ChatTemplate::Message read_message(const json& value, const std::string& where) 
 }
 
 ChatTemplate::Tool read_tool(const json& value, const std::string& where) {
-  if (!value.is_object()) throw Error(ErrorCode::bad_input, "\"" + where + "\" must be an object");
-  const Fields fields(value, where + ".");
-  if (fields.text("type", "function") != "function") fields.refuse("type", "must be 'function'");
-  const json* function = fields.object("function");
-  if (function == nullptr) fields.refuse("function", "is missing");
-  const Fields f(*function, where + ".function.");
+  const Fields fields = fields_of(value, where);
+  const Fields f = function_of(fields, where);
   ChatTemplate::Tool tool{.name = f.text("name"), .description = f.text("description")};
   if (tool.name.empty()) f.refuse("name", "is missing");
   const json* parameters = f.object("parameters");

@@ -1,7 +1,6 @@
 #include "http/chat_reply.h"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace zoomr {
@@ -45,11 +44,7 @@ json message_json(const ChatTemplate::Reply& reply) {
 
 ChatReply::ChatReply(const ServerContext& context, const ChatTemplate::Rendered& rendered,
                      const Options& options)
-    : id_(make_id("chatcmpl-")),
-      model_(context.model),
-      build_(context.build),
-      created_(std::time(nullptr)),
-      options_(options) {
+    : head_(context, "chatcmpl-"), options_(options) {
   for (std::size_t i = 0; i < options.n; ++i) {
     choices_.emplace_back().parser =
         std::make_unique<ReplyParser>(rendered, [] { return make_id("call_"); });
@@ -57,12 +52,7 @@ ChatReply::ChatReply(const ServerContext& context, const ChatTemplate::Rendered&
 }
 
 json ChatReply::chunk(json choices) const {
-  return {{"choices", std::move(choices)},
-          {"created", created_},
-          {"id", id_},
-          {"model", model_},
-          {"system_fingerprint", build_},
-          {"object", "chat.completion.chunk"}};
+  return head_.object("chat.completion.chunk", std::move(choices));
 }
 
 std::vector<json> ChatReply::chunks(std::size_t index, const std::vector<ReplyDelta>& deltas) {
@@ -144,8 +134,7 @@ json ChatReply::whole() {
     if (choices_.size() > 1) entry["zoomr"] = zoomr_json(choice.end);
     choices.push_back(std::move(entry));
   }
-  json result = chunk(std::move(choices));
-  result["object"] = "chat.completion";
+  json result = head_.object("chat.completion", std::move(choices));
   result["usage"] = usage_json(usage_);
   result["timings"] = timings_json(choices_.front().end);
   result["zoomr"] = zoomr_json(choices_.front().end);

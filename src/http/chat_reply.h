@@ -41,10 +41,7 @@ class ChatReply final : public ReplyFormat {
   [[nodiscard]] std::vector<json> chunks(std::size_t index, const std::vector<ReplyDelta>& deltas);
   [[nodiscard]] std::string finish(const Choice& choice) const;
 
-  std::string id_;
-  std::string model_;
-  std::string build_;
-  std::int64_t created_;
+  ReplyHead head_;
   Options options_;
   std::vector<Choice> choices_;
   Usage usage_;

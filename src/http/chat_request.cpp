@@ -10,34 +10,30 @@ namespace zoomr {
 
 namespace {
 
-// The schema of response_format or json_schema; "": none.
+// The schema of response_format, else json_schema; "": none.
 std::string read_schema(const Fields& fields) {
-  json schema;
-  if (const json* given = fields.find("json_schema")) schema = *given;
-  if (const json* format = fields.object("response_format")) {
-    const Fields f(*format, "response_format.");
-    const std::string type = f.text("type");
-    if (type == "json_object") {
-      const json* given = f.object("schema");
-      if (given != nullptr) {
-        schema = *given;
-      } else if (schema.is_null()) {
-        schema = json::object();
-      }
-    } else if (type == "json_schema") {
-      const json* wrapper = f.object("json_schema");
-      const json* given = wrapper == nullptr
-                              ? nullptr
-                              : Fields(*wrapper, "response_format.json_schema.").object("schema");
-      if (given == nullptr) f.refuse("json_schema", "must hold a \"schema\"");
-      schema = *given;
-    } else if (!type.empty() && type != "text") {
-      f.refuse("type", "must be text, json_object or json_schema, not '" + type + "'");
-    }
+  static const json any = json::object();
+  const json* schema = fields.find("json_schema");
+  const json* format = fields.object("response_format");
+  if (format == nullptr) return schema_text(schema);
+  const Fields f(*format, "response_format.");
+  const std::string type = f.text("type");
+  if (type == "json_object") {
+    if (const json* given = f.object("schema")) return schema_text(given);
+    return schema_text(schema == nullptr ? &any : schema);
   }
-  if (schema.is_null()) return "";
-  if (schema.is_object() && schema.empty()) schema["type"] = "object";  // any object
-  return schema.dump();
+  if (type == "json_schema") {
+    const json* wrapper = f.object("json_schema");
+    const json* given = wrapper == nullptr
+                            ? nullptr
+                            : Fields(*wrapper, "response_format.json_schema.").object("schema");
+    if (given == nullptr) f.refuse("json_schema", "must hold a \"schema\"");
+    return schema_text(given);
+  }
+  if (!type.empty() && type != "text") {
+    f.refuse("type", "must be text, json_object or json_schema, not '" + type + "'");
+  }
+  return schema_text(schema);
 }
 
 void read_thinking(const Fields& fields, ChatTemplate::Options& options) {
@@ -133,9 +129,7 @@ ReplyPlan plan_chat(const json& body, const ServerContext& context) {
       return canonical(ChatTemplate::parse(text, call->rendered));
     };
   }
-  ReplyPlan plan;
-  plan.stream = fields.flag("stream", false);
-  plan.ping_seconds = fields.integer("sse_ping_interval", context.ping_seconds, -1);
+  ReplyPlan plan = read_plan(fields, context);
   const int n = read_n(fields);
   plan.format =
       std::make_unique<ChatReply>(context, call->rendered,

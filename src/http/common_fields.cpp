@@ -6,6 +6,7 @@
 
 #include "engine/session_options.h"
 #include "http/errors.h"
+#include "http/tokens.h"
 
 namespace zoomr {
 
@@ -35,17 +36,14 @@ float read_bias(const json& value) {
   return static_cast<float>(bias);
 }
 
-Token checked_token(std::int64_t token, const ServerContext& context) {
-  if (token < 0 || token >= context.vocabulary->n_tokens()) {
-    throw Error(ErrorCode::bad_input,
-                "\"logit_bias\": the vocabulary has no token " + std::to_string(token));
-  }
-  return static_cast<Token>(token);
-}
-
 // A token by its number, or all tokens of a text.
 std::vector<Token> biased_tokens(const json& which, const ServerContext& context) {
-  if (which.is_number_integer()) return {checked_token(which.get<std::int64_t>(), context)};
+  if (which.is_number_integer()) {
+    const auto token = find_token(which, *context.vocabulary);
+    if (token) return {*token};
+    throw Error(ErrorCode::bad_input,
+                "\"logit_bias\": the vocabulary has no token " + which.dump());
+  }
   if (!which.is_string()) {
     throw Error(ErrorCode::bad_input, "\"logit_bias\": a token is an integer or a text, not " +
                                           std::string(kind_of(which)));
@@ -188,6 +186,19 @@ std::vector<ServeRequest> copies(const ServeRequest& request, int n) {
 
 int read_n(const Fields& fields) {
   return fields.integer("n", fields.integer("n_cmpl", 1, 1, kMaxChoices), 1, kMaxChoices);
+}
+
+ReplyPlan read_plan(const Fields& fields, const ServerContext& context) {
+  ReplyPlan plan;
+  plan.stream = fields.flag("stream", false);
+  plan.ping_seconds = fields.integer("sse_ping_interval", context.ping_seconds, -1);
+  return plan;
+}
+
+std::string schema_text(const json* schema) {
+  if (schema == nullptr) return "";
+  if (schema->is_object() && schema->empty()) return R"({"type":"object"})";
+  return schema->dump();
 }
 
 bool read_include_usage(const Fields& fields) {

@@ -23,6 +23,10 @@ void check_length(const Prompt& prompt, const ServerContext& context);
 
 // How many replies: n or n_cmpl.
 [[nodiscard]] int read_n(const Fields& fields);
+// Whether and how it streams; requests and format are left to the caller.
+[[nodiscard]] ReplyPlan read_plan(const Fields& fields, const ServerContext& context);
+// A JSON schema as text, an empty one as that of any object; nullptr: "".
+[[nodiscard]] std::string schema_text(const json* schema);
 [[nodiscard]] bool read_include_usage(const Fields& fields);
 
 inline constexpr int kMaxChoices = 128;

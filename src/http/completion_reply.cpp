@@ -1,7 +1,6 @@
 #include "http/completion_reply.h"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace zoomr {
@@ -42,17 +41,10 @@ std::string stop_type(const ReplyEnd& end) {
 }  // namespace
 
 CompletionReply::CompletionReply(const ServerContext& context, const CompletionOptions& options)
-    : id_(make_id("cmpl-")),
-      model_(context.model),
-      build_(context.build),
-      created_(std::time(nullptr)),
-      options_(options),
-      choices_(options.n_prompts * options.n) {}
+    : head_(context, "cmpl-"), options_(options), choices_(options.n_prompts * options.n) {}
 
 json CompletionReply::object(json choices) const {
-  return {
-      {"choices", std::move(choices)}, {"created", created_},        {"id", id_}, {"model", model_},
-      {"system_fingerprint", build_},  {"object", "text_completion"}};
+  return head_.object("text_completion", std::move(choices));
 }
 
 // Takes the tokens that have come since.

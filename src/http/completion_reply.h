@@ -37,10 +37,7 @@ class CompletionReply final : public ReplyFormat {
   [[nodiscard]] json choice_json(std::size_t index, const std::string& text, json reason);
   [[nodiscard]] Usage usage() const;
 
-  std::string id_;
-  std::string model_;
-  std::string build_;
-  std::int64_t created_;
+  ReplyHead head_;
   CompletionOptions options_;
   std::vector<Choice> choices_;
 };

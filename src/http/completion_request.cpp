@@ -4,6 +4,7 @@
 
 #include "http/common_fields.h"
 #include "http/completion_reply.h"
+#include "http/tokens.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
@@ -15,11 +16,9 @@ Token read_token(const json& value, const ServerContext& context) {
     throw Error(ErrorCode::bad_input,
                 "a prompt holds texts and tokens, not " + std::string(kind_of(value)));
   }
-  const auto token = value.get<double>();
-  if (token < 0 || token >= context.vocabulary->n_tokens()) {
-    throw Error(ErrorCode::bad_input, "the vocabulary has no token " + value.dump());
-  }
-  return static_cast<Token>(token);
+  const auto token = find_token(value, *context.vocabulary);
+  if (!token) throw Error(ErrorCode::bad_input, "the vocabulary has no token " + value.dump());
+  return *token;
 }
 
 // One prompt, or several: a list that holds a list, or texts only.
@@ -53,11 +52,8 @@ int read_top(const Fields& fields, CompletionKind kind) {
 }
 
 void read_grammar(const Fields& fields, SamplingOptions& sampling) {
-  json schema;
-  if (const json* given = fields.find("json_schema")) schema = *given;
-  if (schema.is_null()) return;
-  if (schema.is_object() && schema.empty()) schema["type"] = "object";
-  sampling.grammar = json_schema_to_grammar(schema.dump());
+  const std::string schema = schema_text(fields.find("json_schema"));
+  if (!schema.empty()) sampling.grammar = json_schema_to_grammar(schema);
 }
 
 }  // namespace
@@ -96,9 +92,7 @@ ReplyPlan plan_completion(const json& body, const ServerContext& context, Comple
   request.n_top = read_top(fields, kind);
   const std::vector<Prompt> prompts = read_prompts(fields, context);
   const int n = read_n(fields);
-  ReplyPlan plan;
-  plan.stream = fields.flag("stream", false);
-  plan.ping_seconds = fields.integer("sse_ping_interval", context.ping_seconds, -1);
+  ReplyPlan plan = read_plan(fields, context);
   for (const Prompt& prompt : prompts) {
     check_length(prompt, context);
     request.prompt = prompt;

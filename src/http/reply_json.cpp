@@ -1,6 +1,8 @@
 #include "http/reply_json.h"
 
 #include <cmath>
+#include <ctime>
+#include <utility>
 
 namespace zoomr {
 
@@ -71,6 +73,17 @@ json logprobs_json(const std::vector<ReplyToken>& tokens) {
     result.push_back(std::move(entry));
   }
   return result;
+}
+
+ReplyHead::ReplyHead(const ServerContext& context, const std::string& id_prefix)
+    : id_(make_id(id_prefix)),
+      model_(context.model),
+      build_(context.build),
+      created_(std::time(nullptr)) {}
+
+json ReplyHead::object(const char* kind, json choices) const {
+  return {{"choices", std::move(choices)}, {"created", created_}, {"id", id_}, {"model", model_},
+          {"system_fingerprint", build_},  {"object", kind}};
 }
 
 std::string finish_reason(const ReplyEnd& end) {

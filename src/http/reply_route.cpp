@@ -18,7 +18,7 @@ using std::chrono::seconds;
 constexpr milliseconds kWait{20};
 constexpr const char* kPing = ":\n\n";
 
-std::string event(const json& value) { return "data: " + dump(value) + "\n\n"; }
+std::string event(const std::string& data) { return "data: " + data + "\n\n"; }
 
 // A stream of events and the silence since the last one.
 class EventWriter {
@@ -43,6 +43,12 @@ class EventWriter {
   bool pings_;
 };
 
+void set_events(httplib::Response& response, httplib::ContentProviderWithoutLength provider) {
+  response.set_header("Cache-Control", "no-cache");
+  response.set_header("X-Accel-Buffering", "no");  // proxies pass events on at once
+  response.set_chunked_content_provider("text/event-stream", std::move(provider));
+}
+
 // What is waited for before the status line is sent: the first text, so that an error until then
 // has a status of its own. A client that wants pings gets them from the first one on.
 std::vector<json> first_chunks(ReplyCall& call, const httplib::Request& request) {
@@ -62,26 +68,23 @@ void send_stream(const httplib::Request& request, httplib::Response& response,
                  std::shared_ptr<ReplyCall> call) {
   auto chunks = std::make_shared<std::vector<json>>(first_chunks(*call, request));
   auto writer = std::make_shared<EventWriter>(call->plan().ping_seconds);
-  response.set_header("Cache-Control", "no-cache");
-  response.set_header("X-Accel-Buffering", "no");  // proxies pass events on at once
-  response.set_chunked_content_provider(
-      "text/event-stream",
-      [call = std::move(call), chunks, writer](std::size_t, httplib::DataSink& sink) {
-        if (chunks->empty() && !call->finished()) *chunks = call->next(kWait);
-        std::string text;
-        for (const json& chunk : *chunks) text += event(chunk);
-        chunks->clear();
-        if (call->finished()) {
-          if (call->failure()) {
-            text += event(error_body(*call->failure()));
-          } else if (call->plan().format->says_done()) {
-            text += "data: [DONE]\n\n";
-          }
-        }
-        if (!writer->write(sink, text)) return false;
-        if (call->finished()) sink.done();
-        return true;
-      });
+  set_events(response,
+             [call = std::move(call), chunks, writer](std::size_t, httplib::DataSink& sink) {
+               if (chunks->empty() && !call->finished()) *chunks = call->next(kWait);
+               std::string text;
+               for (const json& chunk : *chunks) text += event(dump(chunk));
+               chunks->clear();
+               if (call->finished()) {
+                 if (call->failure()) {
+                   text += event(dump(error_body(*call->failure())));
+                 } else if (call->plan().format->says_done()) {
+                   text += event("[DONE]");
+                 }
+               }
+               if (!writer->write(sink, text)) return false;
+               if (call->finished()) sink.done();
+               return true;
+             });
 }
 
 }  // namespace
@@ -112,15 +115,12 @@ void send_events(httplib::Response& response, Service& service) {
   constexpr int ping_seconds = 15;
   std::shared_ptr<EventStream> events = service.events();
   auto writer = std::make_shared<EventWriter>(ping_seconds);
-  response.set_header("Cache-Control", "no-cache");
-  response.set_header("X-Accel-Buffering", "no");
-  response.set_chunked_content_provider(
-      "text/event-stream", [events, writer](std::size_t, httplib::DataSink& sink) {
-        const std::optional<std::string> record = events->next(milliseconds(100));
-        if (!writer->write(sink, record ? "data: " + *record + "\n\n" : "")) return false;
-        if (!record && events->closed()) sink.done();
-        return true;
-      });
+  set_events(response, [events, writer](std::size_t, httplib::DataSink& sink) {
+    const std::optional<std::string> record = events->next(milliseconds(100));
+    if (!writer->write(sink, record ? event(*record) : "")) return false;
+    if (!record && events->closed()) sink.done();
+    return true;
+  });
 }
 
 }  // namespace zoomr

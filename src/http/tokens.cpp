@@ -20,6 +20,12 @@ json piece_json(const std::string& piece) {
 
 }  // namespace
 
+std::optional<Token> find_token(const json& number, const Vocabulary& vocabulary) {
+  const auto token = number.get<double>();  // an integer of any size
+  if (token < 0 || token >= vocabulary.n_tokens()) return std::nullopt;
+  return static_cast<Token>(token);
+}
+
 json tokenize(const json& body, const Vocabulary& vocabulary) {
   const Fields fields(body);
   const std::vector<Token> tokens =
@@ -45,11 +51,11 @@ json detokenize(const json& body, const Vocabulary& vocabulary) {
       if (!token.is_number_integer()) {
         fields.refuse("tokens", "must hold integers only, not " + std::string(kind_of(token)));
       }
-      const auto id = token.get<double>();
-      if (id < 0 || id >= vocabulary.n_tokens()) {
+      const auto id = find_token(token, vocabulary);
+      if (!id) {
         fields.refuse("tokens", "names a token that the vocabulary does not have: " + token.dump());
       }
-      content += vocabulary.piece(static_cast<Token>(id));
+      content += vocabulary.piece(*id);
     }
   }
   return {{"content", content}};
