@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "api/select_file.h"
 #include "core/text_hash.h"
@@ -80,9 +81,11 @@ std::string two_digits(double value) {
   return text;
 }
 
-// False when the model has no heads to follow.
-[[nodiscard]] bool use_probe(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+// False when the model has no heads to follow. key: the probe's, which costs reading the file.
+[[nodiscard]] bool use_probe(const LlamaModel& model, RunOptions& options, std::string& key,
+                             const Tell& tell) {
   const auto found = find_heads(model, options.context, false, tell);
+  key = found.file.key;
   const std::vector<HeadScore>& scores = found.file.probe.scores;
   options.settings.heads = choose_heads(scores, HeadKind::value);
   options.settings.name_heads = choose_heads(scores, HeadKind::name);
@@ -106,14 +109,15 @@ void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& t
   tell("no head of this model looks facts up: all heads vote (--select paper)");
 }
 
-// False when the model has no heads to follow.
-[[nodiscard]] bool choose(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+// False when the model has no heads to follow. key: the probe's, when it was asked.
+[[nodiscard]] bool choose(const LlamaModel& model, RunOptions& options, std::string& key,
+                          const Tell& tell) {
   PolicySettings& settings = options.settings;
   const auto place = [&](const std::vector<Head>& heads) {
     return place_heads(heads, model, options.context);
   };
   if (options.heads == "auto") {
-    if (!use_probe(model, options, tell)) return false;
+    if (!use_probe(model, options, key, tell)) return false;
   } else if (is_list(options.heads)) {
     settings.heads = place(parse_head_list("--heads", options.heads));
   } else {
@@ -132,11 +136,12 @@ bool has_own_selection(const RunOptions& options) {
 }
 
 // The selection's settings that `zoomr tune` kept for this model, or those of the user's file.
-void use_select_config(const LlamaModel& model, RunOptions& options, const Tell& tell) {
+void use_select_config(const LlamaModel& model, RunOptions& options, std::string key,
+                       const Tell& tell) {
   std::string path = options.select_config;
   std::optional<PolicySettings> found;
   if (path == "auto" && !has_own_selection(options)) {
-    const std::string key = probe_key(model, options.context);
+    if (key.empty()) key = probe_key(model, options.context);
     path = select_path(model.options().path, key);
     if (const auto text = read_text(path)) found = parse_select_file(*text, key, options.settings);
   } else if (path != "auto" && path != "none") {
@@ -213,8 +218,9 @@ void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell
   // Summaries are the paper's index; lines alone are better found by the heads that look for them.
   if (chosen_by_us) settings.select = options.summaries != "none" ? "paper" : "retrieval";
   if (settings.select != "retrieval") return;
-  if (!choose(model, options, tell)) return do_without_heads(settings, chosen_by_us, tell);
-  use_select_config(model, options, tell);
+  std::string key;
+  if (!choose(model, options, key, tell)) return do_without_heads(settings, chosen_by_us, tell);
+  use_select_config(model, options, std::move(key), tell);
 }
 
 }  // namespace zoomr

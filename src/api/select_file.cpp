@@ -11,19 +11,19 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 
-PolicySettings parse_selection(const Json& json) {
-  return {.window = json.at("window").get<int>(),
-          .zoom_in = json.at("zoom_in").get<float>(),
-          .zoom_in_name = json.at("zoom_in_name").get<float>(),
-          .zoom_max = json.at("zoom_max").get<int>(),
-          .second_look = json.at("second_look").get<float>(),
-          .fade = json.at("fade").get<float>()};
-}
-
-bool is_sound(const PolicySettings& s) {
+// nullopt: another version, or values that no run takes. Throws json::exception.
+std::optional<PolicySettings> parse_selection(const Json& json) {
+  if (json.at("zoomr_select") != kVersion) return std::nullopt;
+  const PolicySettings s = {.window = json.at("window").get<int>(),
+                            .zoom_in = json.at("zoom_in").get<float>(),
+                            .zoom_in_name = json.at("zoom_in_name").get<float>(),
+                            .zoom_max = json.at("zoom_max").get<int>(),
+                            .second_look = json.at("second_look").get<float>(),
+                            .fade = json.at("fade").get<float>()};
   const auto share = [](float value) { return value >= 0 && value <= 1; };
-  return s.window >= 1 && s.zoom_max >= 1 && s.second_look >= 0 && share(s.zoom_in) &&
-         share(s.zoom_in_name) && share(s.fade);
+  const bool sound = s.window >= 1 && s.zoom_max >= 1 && s.second_look >= 0 && share(s.zoom_in) &&
+                     share(s.zoom_in_name) && share(s.fade);
+  return sound ? std::optional(s) : std::nullopt;
 }
 
 }  // namespace
@@ -63,11 +63,10 @@ std::optional<PolicySettings> parse_select_file(const std::string& text, const s
                                                 const PolicySettings& heads) {
   try {
     const Json json = Json::parse(text);
-    if (json.at("zoomr_select") != kVersion || json.at("key") != key) return std::nullopt;
+    if (json.at("key") != key) return std::nullopt;
     if (json.at("value_heads") != head_names(heads.heads)) return std::nullopt;
     if (json.at("name_heads") != head_names(heads.name_heads)) return std::nullopt;
-    const PolicySettings settings = parse_selection(json);
-    return is_sound(settings) ? std::optional(settings) : std::nullopt;
+    return parse_selection(json);
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
@@ -77,11 +76,7 @@ PolicySettings read_select_file(const std::string& path) {
   const auto text = read_text(path);
   if (!text) throw Error(ErrorCode::bad_input, "--select-config: cannot read " + path);
   try {
-    const Json json = Json::parse(*text);
-    if (json.at("zoomr_select") == kVersion) {
-      PolicySettings settings = parse_selection(json);
-      if (is_sound(settings)) return settings;
-    }
+    if (const auto settings = parse_selection(Json::parse(*text))) return *settings;
   } catch (const nlohmann::json::exception&) {
     // said below
   }

@@ -12,6 +12,7 @@
 #include "api/select_file.h"
 #include "chat/chat_template.h"
 #include "cli/options.h"
+#include "core/check.h"
 #include "engine/summaries.h"
 #include "eval/evaluation.h"
 #include "eval/record.h"
@@ -75,9 +76,6 @@ Tasks load_tasks(const EvalCommand& command) {
 }
 
 void check_command(const EvalCommand& command) {
-  const auto require = [](bool ok, const char* what) {
-    if (!ok) throw Error(ErrorCode::bad_input, what);
-  };
   require(command.n_samples >= 1, "--samples must be at least 1");
   require(command.n_parallel >= 1 && command.n_parallel <= 64, "-np is between 1 and 64");
   require(command.n_problems != 0, "--problems must be at least 1");

@@ -1,4 +1,4 @@
-// Checks that run in every build. A failed one is a bug of ours, never bad input.
+// Checks that run in every build.
 #pragma once
 
 #include <string>
@@ -7,8 +7,14 @@
 
 namespace zoomr {
 
+// A failed one is a bug of ours, never bad input.
 inline void check(bool ok, const char* what) {
   if (!ok) throw Error(ErrorCode::bug, std::string("invariant broken: ") + what);
+}
+
+// A failed one is what the user gave.
+inline void require(bool ok, const std::string& what) {
+  if (!ok) throw Error(ErrorCode::bad_input, what);
 }
 
 }  // namespace zoomr

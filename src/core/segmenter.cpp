@@ -70,10 +70,6 @@ bool is_cut_into_thoughts(SegmentKind kind) {
   return kind == SegmentKind::thought || kind == SegmentKind::answer;
 }
 
-void require(bool ok, const char* what) {
-  if (!ok) throw Error(ErrorCode::bad_input, what);
-}
-
 }  // namespace
 
 Segmenter::Segmenter(SegmenterOptions options) : options_(std::move(options)) {

@@ -1,14 +1,12 @@
 #include "engine/session_options.h"
 
+#include "core/check.h"
 #include "engine/summaries.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
 
 void check_options(const RunOptions& o) {
-  const auto require = [](bool ok, const char* what) {
-    if (!ok) throw Error(ErrorCode::bad_input, what);
-  };
   require(o.line_min >= 1 && o.line_max >= o.line_min,
           "--line-min must be at least 1 and --line-max no less");
   require(o.thought_max >= o.line_max, "--thought-max must be at least --line-max");

@@ -16,10 +16,6 @@ namespace zoomr {
 
 namespace {
 
-void require(bool ok, const std::string& what) {
-  if (!ok) throw Error(ErrorCode::bad_input, what);
-}
-
 void check_ranges(const SamplingOptions& o) {
   require(std::isfinite(o.repeat_penalty) && o.repeat_penalty > 0,
           "--repeat-penalty must be greater than 0");

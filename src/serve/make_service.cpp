@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/preparation.h"
+#include "core/check.h"
 #include "llama/llama_kv.h"
 #include "llama/model.h"
 #include "llama/sampler.h"
@@ -10,14 +11,6 @@
 #include "store/memory_store.h"
 
 namespace zoomr {
-
-namespace {
-
-void require(bool ok, const char* what) {
-  if (!ok) throw Error(ErrorCode::bad_input, what);
-}
-
-}  // namespace
 
 std::unique_ptr<Service> make_service(const LlamaModel& model, const ServeOptions& options,
                                       const Tell& tell) {

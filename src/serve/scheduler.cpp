@@ -5,16 +5,13 @@
 #include <string>
 #include <utility>
 
+#include "core/check.h"
 #include "engine/session_options.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
 
 namespace {
-
-void require(bool ok, const std::string& what) {
-  if (!ok) throw Error(ErrorCode::bad_input, what);
-}
 
 // A turn that never had a place.
 void end_unstarted(const Turn& turn) {

@@ -39,11 +39,7 @@ TEST_P(LongPromptOf, IsReadWithinTheBudget) {
 INSTANTIATE_TEST_SUITE_P(All, LongPromptOf,
                          ::testing::Values("zoomr", "streaming-llm", "h2o", "r-kv", "random",
                                            "summary-only", "oracle"),
-                         [](const auto& policy) {
-                           std::string name = policy.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const auto& policy) { return case_name(policy.param); });
 
 // What lies between the ends is stored, and what a head looks for comes back from there.
 TEST(LongPrompt, LosesNothingAndFindsWhatItLooksFor) {

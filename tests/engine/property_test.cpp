@@ -28,9 +28,7 @@ std::vector<Case> cases() {
 }
 
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
-  std::string name = info.param.policy + "_" + std::to_string(info.param.seed);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+  return case_name(info.param.policy + "_" + std::to_string(info.param.seed));
 }
 
 class EveryPolicy : public ::testing::TestWithParam<Case> {

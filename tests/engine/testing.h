@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <random>
@@ -18,6 +19,12 @@
 #include "store/memory_store.h"
 
 namespace zoomr {
+
+// The name of a case that is told apart by these words: GoogleTest takes no hyphens.
+inline std::string case_name(std::string words) {
+  std::replace(words.begin(), words.end(), '-', '_');
+  return words;
+}
 
 // Tokens are words; the last one ends the turn.
 class Words final : public Vocabulary {

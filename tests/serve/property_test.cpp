@@ -95,9 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"random", 6}, Case{"full", 7}, Case{"h2o", 8}, Case{"r-kv", 9},
                       Case{"streaming-llm", 10}),
     [](const auto& test) {
-      std::string name = test.param.policy + "_" + std::to_string(test.param.seed);
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
+      return case_name(test.param.policy + "_" + std::to_string(test.param.seed));
     });
 
 }  // namespace
