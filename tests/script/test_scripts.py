@@ -255,9 +255,9 @@ esac
 
     def pretend_source(self):
         source = self.out / "src"
-        for name in ("common/jinja", "vendor/sheredom"):
+        for name in ("common/jinja", "vendor/sheredom", "vendor/cpp-httplib"):
             (source / name).mkdir(parents=True)
-        for name in ("common/chat.h", "common/jinja/caps.h", "LICENSE", ".0.3.36"):
+        for name in ("common/chat.h", "common/jinja/caps.h", "vendor/cpp-httplib/httplib.h", "LICENSE", ".0.3.36"):
             (source / name).write_text("")
 
     def test_no_network_is_one_clear_line(self):
@@ -283,6 +283,7 @@ esac
         self.pretend_source()
         self.assertEqual(self.run_script("llama").returncode, 0)
         self.assertTrue((self.out / "install/include/llama-common/jinja/caps.h").exists())
+        self.assertTrue((self.out / "install/include/cpp-httplib/httplib.h").exists())
         self.assertTrue((self.out / "install/lib/libllama-common.a").exists())
         calls = self.calls_file.read_text()
         second = self.run_script("llama")
