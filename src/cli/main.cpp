@@ -20,6 +20,7 @@
 #include "cli/options.h"
 #include "cli/replay.h"
 #include "cli/run.h"
+#include "cli/serve.h"
 #include "cli/terminal.h"
 #include "cli/tune.h"
 #include "llama/log.h"
@@ -70,6 +71,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   // Comparisons repeat: no dice, unless asked for.
   eval_options.run.sampling.temp = 0;
   eval_options.run.sampling.seed = 1;
+  zoomr::ServeCommand serve_options;
   zoomr::ReplayOptions replay_options;
   zoomr::InspectOptions inspect_options;
   zoomr::TuneCommand tune_options;
@@ -81,6 +83,10 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   CLI::App* run = app.add_subcommand("run", "Answer one prompt in a fixed KV memory");
   add_flags(*run, run_options);
   add_log_flags(*run, log);
+  CLI::App* serve = app.add_subcommand(
+      "serve", "Answer over HTTP as llama-server does: many conversations in one KV memory");
+  add_flags(*serve, serve_options);
+  add_log_flags(*serve, log);
   CLI::App* bench = app.add_subcommand("bench", "Measure speed and memory at depth, by policy");
   add_flags(*bench, bench_model, bench_options);
   add_log_flags(*bench, log);
@@ -112,6 +118,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   set_up_log(log);
 
   if (*run) return zoomr::run_command(run_options);
+  if (*serve) return zoomr::serve_command(serve_options, std::cout);
   if (*bench) {
     zoomr::settle(bench_options.run);
     return zoomr::bench_command(bench_model, bench_options, std::cout, std::cerr);

@@ -35,7 +35,9 @@ const std::map<std::string, std::string>& long_names() {
                                                            {"-lv", "--log-verbosity"},
                                                            {"-np", "--parallel"},
                                                            {"-nkvo", "--no-kv-offload"},
-                                                           {"-kvo", "--kv-offload"}};
+                                                           {"-kvo", "--kv-offload"},
+                                                           {"-to", "--timeout"},
+                                                           {"-cb", "--cont-batching"}};
   return names;
 }
 
@@ -294,11 +296,15 @@ void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
       ->group(group);
 }
 
+void add_policy_flag(CLI::App& app, std::string& policy) {
+  app.add_option("--policy", policy, "What stays in memory:" + policy_names())
+      ->envname("ZOOMR_POLICY")
+      ->group("Memory");
+}
+
 void add_policy_flags(CLI::App& app, RunOptions& o) {
   const std::string group = "Memory";
-  app.add_option("--policy", o.policy, "What stays in memory:" + policy_names())
-      ->envname("ZOOMR_POLICY")
-      ->group(group);
+  add_policy_flag(app, o.policy);
   app.add_option_function<std::string>(
          "--budget", [&o](const std::string& text) { o.budget = parse_budget(text); },
          "Most resident tokens, prompt included; +N: N beyond the prompt. Default +1024")

@@ -13,6 +13,7 @@ namespace zoomr {
 void add_model_flags(CLI::App& app, ModelOptions& options);
 void add_context_flags(CLI::App& app, RunOptions& options);
 void add_sampling_flags(CLI::App& app, SamplingOptions& options);
+void add_policy_flag(CLI::App& app, std::string& policy);
 // Policy, budget, and all of add_thinking_flags: what ZoomR adds.
 void add_policy_flags(CLI::App& app, RunOptions& options);
 // Which heads --select retrieval follows.

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -13,7 +12,6 @@
 #include <sstream>
 
 #include "api/heads.h"
-#include "chat/chat_template.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/summaries.h"
@@ -49,12 +47,6 @@ class InterruptGuard {
 
 std::string read_all(std::istream& in) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-std::string read_file(const std::string& path, const char* what) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorCode::bad_input, std::string("cannot read ") + what + " " + path);
-  return read_all(file);
 }
 
 // nlohmann's parser knows exactly what valid UTF-8 is; a JSON string of the text is its test.
@@ -96,20 +88,10 @@ Prompt make_prompt(RunCommand& command, const Model& model) {
   const std::string text = user_text(command);
   const std::string system = system_text(command);
   if (command.raw) return {.text = system + text, .add_special = true};
-  std::string override_text = command.chat_template;
-  if (!command.chat_template_file.empty()) {
-    override_text = read_file(command.chat_template_file, "the template");
-  }
-  const ChatTemplate chat(model.impl().get(), override_text);
+  const ChatTemplate chat = make_template(model, command.chat);
   ChatTemplate::Options options;
-  options.reasoning_format = command.reasoning_format;
-  for (const std::string& pair : command.template_kwargs) {
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos) {
-      throw Error(ErrorCode::bad_input, "--chat-template-kwargs is KEY=VALUE, not '" + pair + "'");
-    }
-    options.kwargs[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
+  options.reasoning_format = command.chat.reasoning_format;
+  options.kwargs = template_kwargs(command.chat);
   options.json_schema = command.json_schema;
   const ChatTemplate::Rendered rendered = chat.apply(first_turn(system, text), options);
   if (!rendered.grammar.empty() && !rendered.think_begin.empty()) {
@@ -158,16 +140,7 @@ void add_flags(CLI::App& app, RunCommand& c) {
   app.add_flag_callback(
          "--jinja,--single-turn,--no-display-prompt", [] {}, "Accepted: that is how it works here")
       ->group("Prompt");
-  app.add_option("--chat-template", c.chat_template, "Jinja template instead of the model's")
-      ->envname("LLAMA_ARG_CHAT_TEMPLATE")
-      ->group("Prompt");
-  app.add_option("--chat-template-file", c.chat_template_file, "Its file")
-      ->envname("LLAMA_ARG_CHAT_TEMPLATE_FILE")
-      ->group("Prompt");
-  app.add_option("--chat-template-kwargs", c.template_kwargs, "KEY=VALUE for the template")
-      ->group("Prompt");
-  app.add_option("--reasoning-format", c.reasoning_format, "none, auto or deepseek")
-      ->group("Prompt");
+  add_template_flags(app, c.chat);
   app.add_option("-j,--json-schema", c.json_schema, "JSON schema that the reply must follow")
       ->group("Sampling");
   app.add_option("--json-schema-file", c.json_schema_file, "Its file (-jf)")->group("Sampling");

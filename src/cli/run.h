@@ -3,8 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
-#include <vector>
 
+#include "cli/template_flags.h"
 #include "zoomr/zoomr.h"
 
 namespace zoomr {
@@ -12,15 +12,12 @@ namespace zoomr {
 struct RunCommand {
   ModelOptions model;
   RunOptions run;
-  std::string prompt;         // -p
-  std::string prompt_file;    // -f
-  std::string system;         // -sys
-  std::string system_file;    // -sysf
-  bool raw = false;           // no chat template
-  std::string chat_template;  // override, Jinja text
-  std::string chat_template_file;
-  std::vector<std::string> template_kwargs;  // KEY=VALUE
-  std::string reasoning_format = "auto";
+  std::string prompt;       // -p
+  std::string prompt_file;  // -f
+  std::string system;       // -sys
+  std::string system_file;  // -sysf
+  bool raw = false;         // no chat template
+  TemplateOptions chat;
   std::string json_schema;
   std::string json_schema_file;
   bool json = false;

@@ -58,6 +58,17 @@ void read_thinking(const Fields& fields, ChatTemplate::Options& options) {
   }
 }
 
+void add_to_system(std::vector<ChatTemplate::Message>& messages, const std::string& suffix) {
+  if (suffix.empty()) return;
+  if (messages.front().role != "system") {
+    messages.insert(messages.begin(), {.role = "system", .content = suffix});
+  } else if (messages.front().parts.empty()) {
+    messages.front().content += "\n" + suffix;
+  } else {
+    messages.front().parts.push_back(suffix);
+  }
+}
+
 int read_top_logprobs(const Fields& fields) {
   const bool wanted = fields.flag("logprobs", false);
   if (!wanted && fields.has("top_logprobs")) {
@@ -93,6 +104,7 @@ void constrain(const ChatCall& call, SamplingOptions& sampling) {
 ChatCall read_chat(const Fields& fields, const ServerContext& context) {
   ChatCall call;
   call.messages = read_messages(fields);
+  add_to_system(call.messages, context.system_suffix);
   call.options.reasoning_format = context.reasoning_format;
   call.options.kwargs = context.template_kwargs;
   read_tools(fields, call.options);

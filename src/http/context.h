@@ -29,6 +29,7 @@ struct ServerContext {
   int n_parallel = 1;
   std::string reasoning_format = "auto";
   std::map<std::string, std::string> template_kwargs;  // JSON values
+  std::string system_suffix;                           // goes behind every system text
   int ping_seconds = 30;
 };
 

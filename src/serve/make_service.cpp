@@ -19,6 +19,9 @@ std::unique_ptr<Service> make_service(const LlamaModel& model, const ServeOption
           "--budget must be at least 1 token and --kv-total not negative");
   require(options.budget <= unlimited_positions() / options.n_parallel,
           "--budget is too large for -np sessions");
+  require(options.kv_total == 0 || options.budget <= options.kv_total,
+          "--budget (" + std::to_string(options.budget) + ") must not be above --kv-total (" +
+              std::to_string(options.kv_total) + ")");
   ServeLimits limits{.run = options.run,
                      .budget = options.budget,
                      .n_parallel = options.n_parallel,
