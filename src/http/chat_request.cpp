@@ -118,6 +118,9 @@ ChatCall read_chat(const Fields& fields, const ServerContext& context) {
     call.options.continue_last = true;
   }
   call.rendered = context.chat->apply(call.messages, call.options);
+  if (call.options.tool_choice == "required" && call.rendered.grammar.empty()) {
+    fields.refuse("tool_choice", "requires a call, but the model's chat template knows no tools");
+  }
   return call;
 }
 

@@ -150,7 +150,9 @@ ServeRequest read_common(const Fields& fields, const ServerContext& context) {
   ServeRequest request;
   request.sampling = read_sampling(fields, context);
   request.n_predict = read_n_predict(fields, context);
-  request.budget = fields.integer("budget", 0, 0);
+  if (const json* ours = fields.object("zoomr")) {
+    request.budget = Fields(*ours, "zoomr.").integer("budget", 0, 1);
+  }
   request.stops = fields.texts("stop");
   if (request.stops.size() > kMaxStops) {
     fields.refuse("stop", "holds more than " + std::to_string(kMaxStops) + " texts");

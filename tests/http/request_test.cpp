@@ -65,7 +65,7 @@ TEST(ChatRequest, WrongTypesAndRangesAreNamed) {
       {R"("logit_bias":{"300":1})", "no token 300"},
       {R"("logit_bias":[[1]])", "pairs"},
       {R"("logit_bias":{"3":"x"})", "a bias is a number"},
-      {R"("budget":-5)", "\"budget\" must be between"},
+      {R"("zoomr":{"budget":-5})", "\"zoomr.budget\" must be between"},
       {R"("response_format":{"type":"xml"})", "\"response_format.type\""},
       {R"("response_format":{"type":"json_schema"})", "\"response_format.json_schema\""},
       {R"("tools":{})", "\"tools\" must be an array"},
@@ -73,6 +73,8 @@ TEST(ChatRequest, WrongTypesAndRangesAreNamed) {
       {R"("tools":[{"type":"function","function":{}}])", "\"tools[0].function.name\" is missing"},
       {R"("tool_choice":"maybe")", "\"tool_choice\""},
       {R"("tool_choice":"required")", "\"tool_choice\""},
+      {R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required")",
+       "knows no tools"},
       {R"("chat_template_kwargs":[])", "\"chat_template_kwargs\" must be an object"},
       {R"("chat_template_kwargs":{"enable_thinking":"no"})", "enable_thinking"},
       {R"("reasoning_format":"loud")", "\"reasoning_format\""},
@@ -115,7 +117,7 @@ TEST(ChatRequest, FieldsArriveAndUnknownOnesAreIgnored) {
   const Fixture f;
   const ReplyPlan plan =
       chat(R"("temperature":0,"seed":5,"max_tokens":9,"stop":["a","b"],"n":2,"stream":true,)"
-           R"("logit_bias":{"65":-1.5,"hi":false},"logprobs":true,"top_logprobs":2,"budget":300,)"
+           R"("logit_bias":{"65":-1.5,"hi":false},"logprobs":true,"top_logprobs":2,"zoomr":{"budget":300},)"
            R"("user":"me","store":false,"metadata":{"a":[1]},"top_p":null)",
            f);
   ASSERT_EQ(plan.requests.size(), 2U);
