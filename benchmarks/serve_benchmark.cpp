@@ -27,10 +27,10 @@ using namespace zoomr;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kSessions = 8;
-constexpr Pos kBudget = 512;    // tokens of a session
-constexpr int kPrompt = 100;    // tokens
-constexpr int kReply = 1900;    // tokens
-constexpr int kSteps = 150;     // of stock libllama, a token a sequence each
+constexpr Pos kBudget = 512;  // tokens of a session
+constexpr int kPrompt = 100;  // tokens
+constexpr int kReply = 1900;  // tokens
+constexpr int kSteps = 150;   // of stock libllama, a token a sequence each
 constexpr int kRounds = 2;
 
 double seconds_since(Clock::time_point start) {
@@ -114,7 +114,8 @@ class Bench {
     for (int seq = 0; seq < n_seq; ++seq) {
       const std::vector<Token> tokens = prose(cells - 1, seq);
       batch.n_tokens = 0;
-      for (Pos pos = 0; pos < cells - 1; ++pos) add(tokens[static_cast<std::size_t>(pos)], pos, seq, false);
+      for (Pos pos = 0; pos < cells - 1; ++pos)
+        add(tokens[static_cast<std::size_t>(pos)], pos, seq, false);
       llama_decode(context.get(), batch);
     }
     const int n_vocab = impl_.n_tokens();
@@ -122,7 +123,8 @@ class Bench {
     const auto start = Clock::now();
     for (int step = 0; step < kSteps; ++step) {
       batch.n_tokens = 0;
-      for (int seq = 0; seq < n_seq; ++seq) add(next[static_cast<std::size_t>(seq)], cells - 1, seq, true);
+      for (int seq = 0; seq < n_seq; ++seq)
+        add(next[static_cast<std::size_t>(seq)], cells - 1, seq, true);
       llama_decode(context.get(), batch);
       for (int seq = 0; seq < n_seq; ++seq) {
         const float* logits = llama_get_logits_ith(context.get(), seq);
@@ -179,8 +181,9 @@ class Bench {
   }
 
   void throughput() const {
-    std::printf("| what | finished | t/s, budgets full | t/s, whole | peak resident of one | KV MiB |\n"
-                "| --- | ---: | ---: | ---: | ---: | ---: |\n");
+    std::printf(
+        "| what | finished | t/s, budgets full | t/s, whole | peak resident of one | KV MiB |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: |\n");
     const auto row = [](const std::string& name, const Served& s, double kv_bytes) {
       std::printf("| %s | %d | %.1f | %.1f | %d | %.1f |\n", name.c_str(), s.finished, s.steady,
                   s.whole, s.peak, kv_bytes / (1024.0 * 1024));
@@ -254,8 +257,9 @@ class Bench {
     (void)first_token(*service, 200, 50);  // the pace is measured as it goes
     const auto quiet = gaps(*service, 4, [] { std::this_thread::sleep_for(6s); });
     const auto busy = gaps(*service, 4, [&] { (void)first_token(*service, 2000, 60); });
-    std::printf("| tokens of 4 sessions | median ms | p99 ms | p99 / its median | p99 / quiet median |\n"
-                "| --- | ---: | ---: | ---: | ---: |\n");
+    std::printf(
+        "| tokens of 4 sessions | median ms | p99 ms | p99 / its median | p99 / quiet median |\n"
+        "| --- | ---: | ---: | ---: | ---: |\n");
     for (const auto& [name, values] : {std::pair{"quiet", quiet}, {"while 2,000 are read", busy}}) {
       const double median = quantile(values, 0.5);
       const double p99 = quantile(values, 0.99);
@@ -289,7 +293,8 @@ class Bench {
     constexpr int kN = 600;
     const std::string body =
         R"({"messages":[{"role":"user","content":"Write a long story."}],"stream":true,)"
-        R"("temperature":0,"ignore_eos":true,"max_tokens":)" + std::to_string(kN) + "}";
+        R"("temperature":0,"ignore_eos":true,"max_tokens":)" +
+        std::to_string(kN) + "}";
     std::vector<double> direct;
     std::vector<double> over_http;
     for (int round = 0; round < 4; ++round) {
@@ -307,7 +312,8 @@ class Bench {
                   [&](const char* data, std::size_t size) {
                     if (first == Clock::time_point{}) first = Clock::now();
                     const std::string_view chunk(data, size);
-                    for (std::size_t at = 0; (at = chunk.find("data: ", at)) != chunk.npos; ++at) ++n_events;
+                    for (std::size_t at = 0; (at = chunk.find("data: ", at)) != chunk.npos; ++at)
+                      ++n_events;
                     return true;
                   });
       over_http.push_back(seconds_since(first) * 1000 / (kN - 1));

@@ -115,11 +115,11 @@ TEST(ChatRequest, WrongMessagesAreNamed) {
 
 TEST(ChatRequest, FieldsArriveAndUnknownOnesAreIgnored) {
   const Fixture f;
-  const ReplyPlan plan =
-      chat(R"("temperature":0,"seed":5,"max_tokens":9,"stop":["a","b"],"n":2,"stream":true,)"
-           R"("logit_bias":{"65":-1.5,"hi":false},"logprobs":true,"top_logprobs":2,"zoomr":{"budget":300},)"
-           R"("user":"me","store":false,"metadata":{"a":[1]},"top_p":null)",
-           f);
+  const ReplyPlan plan = chat(
+      R"("temperature":0,"seed":5,"max_tokens":9,"stop":["a","b"],"n":2,"stream":true,)"
+      R"("logit_bias":{"65":-1.5,"hi":false},"logprobs":true,"top_logprobs":2,"zoomr":{"budget":300},)"
+      R"("user":"me","store":false,"metadata":{"a":[1]},"top_p":null)",
+      f);
   ASSERT_EQ(plan.requests.size(), 2U);
   EXPECT_TRUE(plan.stream);
   const ServeRequest& r = plan.requests[0];
