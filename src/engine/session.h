@@ -84,6 +84,9 @@ class Session {
   // Takes these over from there, index and all. REQUIRES: the Kv shares them.
   void adopt(const Session& other, Pos n_tokens);
 
+  // These first tokens do not leave while it runs.
+  [[nodiscard]] bool keeps_beginning(Pos n_tokens) const;
+
   // What was resident when all of it was zoomed out between two turns; empty: it was not.
   [[nodiscard]] const SpanSet& resting() const { return resting_; }
   void rest(SpanSet resident) { resting_ = std::move(resident); }

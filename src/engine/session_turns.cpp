@@ -88,6 +88,14 @@ void Session::adopt(const Session& other, Pos n_tokens) {
   write(DecodeEvent{.span = {0, n_tokens}});
 }
 
+bool Session::keeps_beginning(Pos n_tokens) const {
+  if (n_tokens <= head_) return true;
+  const auto& segments = timeline_.segments();
+  return std::all_of(segments.begin(), segments.end(), [n_tokens](const Segment& segment) {
+    return segment.pinned || segment.span.begin >= n_tokens;
+  });
+}
+
 void Session::cut(Pos end) {
   check(!running(), "a session is cut between two turns");
   timeline_.truncate(end);

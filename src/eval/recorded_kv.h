@@ -32,6 +32,7 @@ class RecordedKv final : public Kv {
   [[nodiscard]] int n_cells() const override { return recording_.n_decoded(); }
   void share(SeqId /*from*/, SeqId /*to*/, Span /*span*/) override {}
   [[nodiscard]] int n_used() const override { return 0; }
+  [[nodiscard]] int n_used_by(std::span<const SeqId> /*seqs*/) const override { return 0; }
   [[nodiscard]] int used_width() const override { return 0; }
   [[nodiscard]] std::optional<Occupant> topmost() const override { return std::nullopt; }
   [[nodiscard]] std::size_t allocated_bytes() const override { return 0; }

@@ -34,6 +34,12 @@ int Cells::n_free() const {
                                         [](const Cell& cell) { return cell.owners.empty(); }));
 }
 
+int Cells::n_used_by(std::span<const SeqId> seqs) const {
+  return static_cast<int>(std::count_if(cells_.begin(), cells_.end(), [&](const Cell& cell) {
+    return std::any_of(seqs.begin(), seqs.end(), [&](SeqId seq) { return cell.is_of(seq); });
+  }));
+}
+
 int Cells::width() const {
   for (std::size_t i = cells_.size(); i > 0; --i) {
     if (!cells_[i - 1].owners.empty()) return static_cast<int>(i);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,7 @@ class Cells {
   // Frees the cells of the positions that are there, but for those that are another's too.
   void free(SeqId seq, Span span);
   [[nodiscard]] int n_free() const;
+  [[nodiscard]] int n_used_by(std::span<const SeqId> seqs) const;  // a shared one once
   [[nodiscard]] int width() const;  // highest used cell + 1
   // Of a shared cell nullopt: no one can move it alone.
   [[nodiscard]] std::optional<std::pair<SeqId, Pos>> topmost() const;

@@ -53,6 +53,9 @@ class FakeKv final : public Kv {
   [[nodiscard]] int max_batch() const override { return options_.max_batch; }
   [[nodiscard]] int n_cells() const override { return options_.n_cells; }
   [[nodiscard]] int n_used() const override { return cells_.size() - cells_.n_free(); }
+  [[nodiscard]] int n_used_by(std::span<const SeqId> seqs) const override {
+    return cells_.n_used_by(seqs);
+  }
   [[nodiscard]] int used_width() const override { return cells_.width(); }
   [[nodiscard]] std::optional<Occupant> topmost() const override;
   [[nodiscard]] std::size_t allocated_bytes() const override;

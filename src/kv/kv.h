@@ -61,6 +61,8 @@ class Kv {
   [[nodiscard]] virtual int max_batch() const = 0;
   [[nodiscard]] virtual int n_cells() const = 0;
   [[nodiscard]] virtual int n_used() const = 0;  // cells; a shared one once
+  // Cells that one of these sequences holds at least.
+  [[nodiscard]] virtual int n_used_by(std::span<const SeqId> seqs) const = 0;
   // Highest used cell + 1: what attention costs follow.
   [[nodiscard]] virtual int used_width() const = 0;
   // Who sits in the highest used cell; nullopt when no cell is used or that one is shared. For

@@ -56,6 +56,9 @@ class LlamaKv final : public Kv {
   [[nodiscard]] int max_batch() const override;
   [[nodiscard]] int n_cells() const override { return cells_.size(); }
   [[nodiscard]] int n_used() const override { return cells_.size() - cells_.n_free(); }
+  [[nodiscard]] int n_used_by(std::span<const SeqId> seqs) const override {
+    return cells_.n_used_by(seqs);
+  }
   [[nodiscard]] int used_width() const override { return cells_.width(); }
   [[nodiscard]] std::optional<Occupant> topmost() const override;
   [[nodiscard]] std::size_t allocated_bytes() const override { return tap_->cache_bytes(); }

@@ -35,6 +35,8 @@ struct Conversation {
   std::unique_ptr<Turn> turn;
   Pos reserved = 0;  // cells that it may come to hold
   int n_cached = 0;  // tokens of the prompt that were held already
+  // Its first tokens whose cells are, or were, another's too.
+  Pos n_shared = 0;
   std::chrono::steady_clock::time_point started;
   std::chrono::steady_clock::time_point first_token;
 };

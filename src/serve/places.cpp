@@ -40,23 +40,19 @@ bool Places::any_running() const {
                      [](const auto& c) { return c && c->running(); });
 }
 
-// Those that run may come to hold what they reserved; kept ones hold what is resident.
-Pos Places::cells_free(Place except) const {
-  Pos taken = 0;
+Pos Places::cells_free(Place except, Idle idle) const {
+  std::vector<SeqId> holders;
+  Pos promised = 0;  // beyond what is held
   for (Place place = 0; place < places_.size(); ++place) {
     const auto& c = places_[place];
-    if (c && place != except) taken += c->running() ? c->reserved : c->resident();
+    if (!c || place == except || (!c->running() && idle == Idle::leave)) continue;
+    holders.push_back(static_cast<SeqId>(place));
+    if (!c->running()) continue;
+    promised += c->reserved - c->resident();
+    // What is shared and leaves comes back to cells of its own.
+    if (!c->session->keeps_beginning(c->n_shared)) promised += c->n_shared;
   }
-  return parts_.kv->n_cells() - taken;
-}
-
-Pos Places::cells_idle(Place except) const {
-  Pos idle = 0;
-  for (Place place = 0; place < places_.size(); ++place) {
-    const auto& c = places_[place];
-    if (c && place != except && !c->running()) idle += c->resident();
-  }
-  return idle;
+  return parts_.kv->n_cells() - parts_.kv->n_used_by(holders) - promised;
 }
 
 Pos Places::cells_for(const Turn& turn, Pos n_prompt) const {
@@ -100,7 +96,7 @@ Places::Match Places::match(const Turn& turn) const {
   return best;
 }
 
-// REQUIRES: so many are free or idle.
+// REQUIRES: so many are free when all idle ones are out.
 void Places::zoom_out_idle(Pos n_cells, Place except) {
   while (cells_free(except) < n_cells) {
     const Place place = oldest_kept(true, except);
@@ -123,7 +119,7 @@ bool Places::start(std::unique_ptr<Turn>& turn) {
   const Pos n_alone = cells_for(*turn, n_prompt);
   const bool all_run =
       std::all_of(places_.begin(), places_.end(), [](const auto& c) { return c && c->running(); });
-  if (all_run || n_alone > cells_free(kNone) + cells_idle(kNone)) return false;
+  if (all_run || n_alone > cells_free(kNone, Idle::leave)) return false;
   Match found = match(*turn);
   Pos n_cells = n_alone;
   if (found.place != kNone) {
@@ -135,7 +131,7 @@ bool Places::start(std::unique_ptr<Turn>& turn) {
     if (n_held > turn->options.budget || n_cells > parts_.kv->n_cells()) found.place = kNone;
   }
   n_cells = found.place == kNone ? n_alone : std::max(n_cells, n_alone);
-  if (n_cells > cells_free(found.place) + cells_idle(found.place)) return false;
+  if (n_cells > cells_free(found.place, Idle::leave)) return false;
   turn->n_cells = n_cells;
   const Place place = found.place != kNone ? found.place : make_place();
   zoom_out_idle(n_cells, place);
@@ -210,7 +206,7 @@ void Places::begin(Place place, std::unique_ptr<Turn> turn) {
 
 // A system prompt that another conversation holds is not read once more.
 void Places::share_beginning(Conversation& c) {
-  const Conversation* longest = nullptr;
+  Conversation* longest = nullptr;
   Pos n_shared = 0;
   for (const auto& other : places_) {
     if (!other || other.get() == &c) continue;
@@ -219,7 +215,10 @@ void Places::share_beginning(Conversation& c) {
     n_shared = n;
     longest = other.get();
   }
-  if (longest != nullptr) c.n_cached = engine_.share(*longest->session, *c.session);
+  if (longest == nullptr) return;
+  c.n_cached = engine_.share(*longest->session, *c.session);
+  c.n_shared = c.n_cached;
+  longest->n_shared = std::max(longest->n_shared, c.n_shared);
 }
 
 // Prompts are read beside what the others write: each that reads gets an equal part.

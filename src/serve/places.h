@@ -61,9 +61,10 @@ class Places {
     GoOn go_on;
   };
   [[nodiscard]] Match match(const Turn& turn) const;
-  // Of the cells that `except` does not hold.
-  [[nodiscard]] Pos cells_free(Place except) const;
-  [[nodiscard]] Pos cells_idle(Place except) const;
+  // Cells that are nobody's but may be `except`'s, and that no one who runs was promised: as it is,
+  // or as it would be with all idle ones zoomed out. A shared cell counts once.
+  enum class Idle : std::uint8_t { stay, leave };
+  [[nodiscard]] Pos cells_free(Place except, Idle idle = Idle::stay) const;
   [[nodiscard]] Pos cells_for(const Turn& turn, Pos n_prompt) const;
   [[nodiscard]] Place oldest_kept(bool resident, Place except) const;
   void zoom_out_idle(Pos n_cells, Place except);

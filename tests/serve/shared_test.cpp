@@ -1,4 +1,6 @@
 // Conversations that begin alike hold that beginning once.
+#include <future>
+
 #include "serve/chat.h"
 
 namespace zoomr {
@@ -60,6 +62,29 @@ TEST(Shared, OutlivesTheOneWhoReadIt) {
   const Read read = server.answer(with_system(" the", 4));
   EXPECT_GT(read.end.n_cached, 0);
   EXPECT_EQ(read.end.run.finish_reason, "length");
+}
+
+// Three of 160 tokens that begin with the same 120: they take 240 cells, and each needs 160 to begin.
+TEST(Shared, CountsOnceWhereCellsArePromised) {
+  Server server({.n_parallel = 3, .budget = 256, .n_cells = 400});
+  std::promise<void> third_came;
+  server.scripts[2] = [came = third_came.get_future().share()] {
+    came.wait();
+    return Words::id(" bee");
+  };
+  (void)server.answer(with_system(" bee", 1));
+  const auto second = server.submit(with_system(" a", 2));
+  const auto third = server.submit(with_system(" the", 3));
+  third_came.set_value();
+  EXPECT_GE(read_all(*second).end.n_cached, 100);
+  EXPECT_GE(read_all(*third).end.n_cached, 100);
+  server.get().drain(kSoon);
+  const ServiceState state = server.get().state();
+  for (const SlotState& slot : state.slots) {
+    EXPECT_GE(slot.resident, 150);
+    EXPECT_EQ(slot.stored, 0);
+  }
+  EXPECT_LE(state.resident, 300);
 }
 
 // What a policy gathers over all that was said cannot be taken over in part.

@@ -49,6 +49,9 @@ TEST(Cells, ASharedOneIsFreeWhenAllHaveLeftIt) {
   ASSERT_TRUE(cells.place(0, {0, 4}));
   cells.share(0, 1, {0, 3});
   EXPECT_EQ(cells.n_free(), 4);
+  EXPECT_EQ(cells.n_used_by(std::vector<SeqId>{0, 1}), 4);
+  EXPECT_EQ(cells.n_used_by(std::vector<SeqId>{1}), 3);
+  EXPECT_EQ(cells.n_used_by(std::vector<SeqId>{}), 0);
   EXPECT_EQ(cells.cell_of(1, 2), 2);
   EXPECT_EQ(cells.cell_of(1, 3), std::nullopt);
   cells.free(0, {0, 4});
