@@ -365,7 +365,12 @@ void Places::describe(ServiceState& state) const {
       state.stored += slot.stored;
       state.dropped += session.decoded() - slot.resident - slot.stored;
       state.index_bytes += session.index_bytes();
-      if (c->running()) add(state.totals, session);
+      if (c->running()) {
+        add(state.totals, session);
+        if (c->first_token != Clock::time_point{}) {
+          state.totals.generation_seconds += ms_between(c->first_token, Clock::now()) / 1000;
+        }
+      }
     }
     state.slots.push_back(slot);
   }

@@ -244,6 +244,8 @@ TEST(Scheduler, SaysHowThingsStand) {
   EXPECT_EQ(state.slots[0].budget, 96);
   EXPECT_GE(state.resident, 12 + 2);
   EXPECT_EQ(state.slots[1].use, SlotState::Use::free);
+  EXPECT_EQ(state.totals.generated_tokens, 3U);
+  EXPECT_GT(state.totals.generation_seconds, 0);  // of what runs, too
   gate.open = true;
   (void)read_all(*stream);
   while (server.get().state().totals.generated_tokens < 20) std::this_thread::sleep_for(1ms);
