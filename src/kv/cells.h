@@ -36,7 +36,7 @@ class Cells {
   void free(SeqId seq, Span span);
   [[nodiscard]] int n_free() const;
   [[nodiscard]] int n_used_by(std::span<const SeqId> seqs) const;  // a shared one once
-  [[nodiscard]] int width() const;  // highest used cell + 1
+  [[nodiscard]] int width() const;                                 // highest used cell + 1
   // Of a shared cell nullopt: no one can move it alone.
   [[nodiscard]] std::optional<std::pair<SeqId, Pos>> topmost() const;
   [[nodiscard]] std::optional<int> cell_of(SeqId seq, Pos pos) const;

@@ -64,7 +64,7 @@ TEST(Shared, OutlivesTheOneWhoReadIt) {
   EXPECT_EQ(read.end.run.finish_reason, "length");
 }
 
-// Three of 160 tokens that begin with the same 120: they take 240 cells, and each needs 160 to begin.
+// Three of 160 tokens that begin with the same 120 take 240 cells; each needs 160 to begin.
 TEST(Shared, CountsOnceWhereCellsArePromised) {
   Server server({.n_parallel = 3, .budget = 256, .n_cells = 400});
   std::promise<void> third_came;
