@@ -1,6 +1,7 @@
 #include "chat/chat_template.h"
 
 #include <algorithm>
+#include <regex>
 
 #include "chat/parser_params.h"
 #include "llama/model.h"
@@ -79,6 +80,13 @@ void take_grammar(const common_chat_params& params, ChatTemplate::Rendered& rend
   }
 }
 
+// llama.cpp lets any text stand before a required call, and a small model may never come to its
+// end. Thoughts may still come first.
+void begin_with_call(std::string& grammar) {
+  static const std::regex text_before(R"(until-\d+\? (?=tool-calls?\b))");
+  grammar = std::regex_replace(grammar, text_before, "");
+}
+
 }  // namespace
 
 struct ChatTemplate::Impl {
@@ -117,6 +125,7 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
                                ends_with_blank(params.prompt, params.thinking_start_tag);
     rendered.stops = params.additional_stops;
     take_grammar(params, rendered);
+    if (options.tool_choice == "required") begin_with_call(rendered.grammar);
     rendered.parser = params.parser;
     rendered.generation_prompt = params.generation_prompt;
     rendered.reasoning_format = options.reasoning_format;

@@ -2,6 +2,8 @@
 // and the text behind an earlier message.
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "fake_service.h"
 #include "http/chat_messages.h"
 #include "http/chat_request.h"
@@ -154,6 +156,9 @@ TEST(ChatReply, ToolsHaveAGrammar) {
           .sampling;
   EXPECT_TRUE(required.grammar_trigger_words.empty() && required.grammar_trigger_patterns.empty());
   EXPECT_FALSE(required.grammar.empty());
+  // Only thoughts may stand before a required call.
+  const std::regex text_before(R"(until-\d+\? tool-call)");
+  EXPECT_FALSE(std::regex_search(required.grammar, text_before)) << required.grammar;
 }
 
 TEST(ChatReply, LogprobsUsageAndChoices) {
