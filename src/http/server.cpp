@@ -2,11 +2,11 @@
 
 #include <httplib.h>
 
-#include <algorithm>
 #include <atomic>
 #include <utility>
 
 #include "http/access.h"
+#include "http/connections.h"
 #include "http/routes.h"
 #include "zoomr/error.h"
 
@@ -14,13 +14,7 @@ namespace zoomr {
 
 namespace {
 
-// Grows to a thread a connection; what is beyond waits.
-constexpr std::size_t kIdleThreads = 8;
-
 void set_limits(httplib::Server& server, const ServerOptions& options) {
-  server.new_task_queue = [most = options.max_connections] {
-    return new httplib::ThreadPool(std::min(kIdleThreads, most), most);
-  };
   server.set_payload_max_length(options.max_body_bytes);
   server.set_read_timeout(options.timeout_seconds);
   server.set_write_timeout(options.timeout_seconds);
@@ -48,7 +42,7 @@ HttpServer::HttpServer(ServerOptions options) : impl_(std::make_unique<Impl>(std
   add_routes(impl_->server, impl_->options, impl_->backend);
 }
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer() { stop(); }  // a port that was bound and never served
 
 int HttpServer::bind() {
   const ServerOptions& o = impl_->options;
@@ -60,6 +54,9 @@ int HttpServer::bind() {
                                             std::to_string(o.port) +
                                             ": the port is taken, or the address is not ours");
   }
+  impl_->server.new_task_queue = [&o, port] {
+    return new Connections(o.max_connections, port, o.grace);
+  };
   return port;
 }
 

@@ -4,6 +4,7 @@
 // Each connection has a thread of its own, so a reader that is slow holds up nobody else.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@ struct ServerOptions {
   bool metrics = true;
   std::size_t max_body_bytes = 8UL << 20;
   std::size_t max_connections = 512;
+  std::chrono::milliseconds grace{4000};  // after stop(): for clients to read what is theirs
 };
 
 class HttpServer {
@@ -36,7 +38,7 @@ class HttpServer {
 
   // The port. Throws Error(unavailable) when it is taken, or the address is not this machine's.
   int bind();
-  // Serves until stop(); returns when every connection has ended.
+  // Serves until stop(), and at most the grace beyond it.
   void serve();
   // From now on requests are answered. Both outlive serve().
   void ready(const ServerContext& context, Service& service);
