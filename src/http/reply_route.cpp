@@ -28,10 +28,8 @@ class EventWriter {
 
   // False: the client is gone.
   bool write(httplib::DataSink& sink, const std::string& text) {
-    if (text.empty()) {
-      if (!sink.is_writable()) return false;
-      if (!pings_ || Clock::now() - last_ < ping_) return true;
-    }
+    if (!sink.is_writable()) return false;
+    if (text.empty() && (!pings_ || Clock::now() - last_ < ping_)) return true;
     last_ = Clock::now();
     const std::string& out = text.empty() ? kPing : text;
     return sink.write(out.data(), out.size());
@@ -64,27 +62,36 @@ std::vector<json> first_chunks(ReplyCall& call, const httplib::Request& request)
   }
 }
 
+// How the stream of a finished reply ends.
+std::string last_event(const ReplyCall& call) {
+  if (call.failure()) return event(dump(error_body(*call.failure())));
+  return call.plan().format->says_done() ? event("[DONE]") : "";
+}
+
+// Streams are written in one call of httplib's: between two it would break off at stop(), before
+// the last words.
+bool write_stream(ReplyCall& call, std::vector<json> chunks, EventWriter writer,
+                  httplib::DataSink& sink) {
+  while (true) {
+    std::string text;
+    for (const json& chunk : chunks) text += event(dump(chunk));
+    if (call.finished()) text += last_event(call);
+    if (!writer.write(sink, text)) return false;
+    if (call.finished()) break;
+    chunks = call.next(kWait);
+  }
+  sink.done();
+  return true;
+}
+
 void send_stream(const httplib::Request& request, httplib::Response& response,
                  std::shared_ptr<ReplyCall> call) {
-  auto chunks = std::make_shared<std::vector<json>>(first_chunks(*call, request));
-  auto writer = std::make_shared<EventWriter>(call->plan().ping_seconds);
-  set_events(response,
-             [call = std::move(call), chunks, writer](std::size_t, httplib::DataSink& sink) {
-               if (chunks->empty() && !call->finished()) *chunks = call->next(kWait);
-               std::string text;
-               for (const json& chunk : *chunks) text += event(dump(chunk));
-               chunks->clear();
-               if (call->finished()) {
-                 if (call->failure()) {
-                   text += event(dump(error_body(*call->failure())));
-                 } else if (call->plan().format->says_done()) {
-                   text += event("[DONE]");
-                 }
-               }
-               if (!writer->write(sink, text)) return false;
-               if (call->finished()) sink.done();
-               return true;
-             });
+  const EventWriter writer(call->plan().ping_seconds);
+  std::vector<json> first = first_chunks(*call, request);
+  set_events(response, [call = std::move(call), first = std::move(first), writer](
+                           std::size_t, httplib::DataSink& sink) {
+    return write_stream(*call, first, writer, sink);
+  });
 }
 
 }  // namespace
@@ -114,11 +121,14 @@ void send_reply(const httplib::Request& request, httplib::Response& response, Re
 void send_events(httplib::Response& response, Service& service) {
   constexpr int ping_seconds = 15;
   std::shared_ptr<EventStream> events = service.events();
-  auto writer = std::make_shared<EventWriter>(ping_seconds);
-  set_events(response, [events, writer](std::size_t, httplib::DataSink& sink) {
-    const std::optional<std::string> record = events->next(milliseconds(100));
-    if (!writer->write(sink, record ? event(*record) : "")) return false;
-    if (!record && events->closed()) sink.done();
+  set_events(response, [events](std::size_t, httplib::DataSink& sink) {
+    EventWriter writer(ping_seconds);
+    while (true) {
+      const std::optional<std::string> record = events->next(milliseconds(100));
+      if (!writer.write(sink, record ? event(*record) : "")) return false;
+      if (!record && events->closed()) break;
+    }
+    sink.done();
     return true;
   });
 }
