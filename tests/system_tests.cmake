@@ -24,8 +24,11 @@ zoomr_tests(eval_tests unit
 zoomr_tests(http_tests unit
   SOURCES
     http/chat_reply_test.cpp
+    http/limits_test.cpp
     http/request_test.cpp
-  LIBRARIES zoomr_http)
+    http/server_test.cpp
+    http/stream_test.cpp
+  LIBRARIES zoomr_http cpp-httplib)
 target_include_directories(http_tests PRIVATE http)
 
 # Each method of the Python files is a test of its own; with CLASSES each class, whose methods share

@@ -40,7 +40,7 @@ struct Script {
   std::string failure;
   std::chrono::milliseconds pause{0};  // before each part
   int repeat = 1;                      // how often the parts come
-  bool waits = false;                  // nothing comes until it is cancelled or drained
+  int silent_after = -1;               // >= 0: so many parts, then nothing until the end of time
   std::string refuse;                  // not "": submit throws unavailable
 };
 
@@ -66,10 +66,11 @@ class FakeReply final : public ReplyStream {
     if (end_) return std::nullopt;
     if (*interrupted_) return finish("interrupted");
     const std::size_t all = script_.parts.size() * static_cast<std::size_t>(script_.repeat);
-    if (script_.waits || (at_ < all && script_.pause > wait)) {
+    const bool silent = static_cast<int>(at_) == script_.silent_after;
+    if (silent || (at_ < all && script_.pause > wait)) {
       std::this_thread::sleep_for(wait);
       waited_ += wait;
-      if (script_.waits || waited_ < script_.pause) return std::nullopt;
+      if (silent || waited_ < script_.pause) return std::nullopt;
     } else if (at_ < all) {
       std::this_thread::sleep_for(script_.pause);
     }
@@ -134,9 +135,10 @@ class FakeService final : public Service {
     const std::lock_guard lock(mutex_);
     if (!script.refuse.empty()) throw Error(ErrorCode::unavailable, script.refuse);
     if (draining_) throw Error(ErrorCode::unavailable, "the server shuts down");
-    ++counts->submitted;
     last = request;
-    return std::make_unique<FakeReply>(script, std::move(request), counts, interrupted_);
+    auto reply = std::make_unique<FakeReply>(script, std::move(request), counts, interrupted_);
+    ++counts->submitted;  // from now on a test may change the script
+    return reply;
   }
   ServiceState state() const override {
     ServiceState state;
@@ -145,7 +147,7 @@ class FakeService final : public Service {
     state.resident = 100;
     state.draining = draining_;
     state.slots = {{.id = 0, .use = SlotState::Use::generating, .resident = 60},
-                   {.id = 1, .use = SlotState::Use::kept, .resident = 40}};
+                   {.id = 1, .use = second_slot, .resident = 40}};
     state.totals.generated_tokens = 7;
     return state;
   }
@@ -160,6 +162,7 @@ class FakeService final : public Service {
 
   Script script;
   ServeRequest last;
+  SlotState::Use second_slot = SlotState::Use::kept;
   std::shared_ptr<FakeCounts> counts = std::make_shared<FakeCounts>();
 
  private:
