@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <future>
@@ -23,9 +22,6 @@
 namespace zoomr {
 
 namespace {
-
-// What a connection that is still open gets after the last reply has ended.
-constexpr std::chrono::seconds kGrace{5};
 
 sem_t g_signalled;
 
@@ -56,12 +52,6 @@ class Serving {
   }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
-
-  // false: connections are open still.
-  [[nodiscard]] bool stop(std::chrono::seconds grace) {
-    server_.stop();
-    return done_.wait_for(grace) == std::future_status::ready;
-  }
 
  private:
   HttpServer& server_;
@@ -238,11 +228,6 @@ int serve_command(ServeCommand& command, std::ostream& out) {
   wait_for_signal();
   tell("finishing what runs (at most " + std::to_string(command.drain_seconds) + " s)");
   service->drain(std::chrono::seconds(command.drain_seconds));
-  if (!serving.stop(kGrace)) {
-    tell("a client has not read its reply: leaving without it");
-    out.flush();
-    std::_Exit(0);
-  }
   return 0;
 }
 
