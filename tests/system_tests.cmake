@@ -60,6 +60,10 @@ zoomr_python_tests(cli/test_tools.py cli)
 zoomr_python_tests(cli/test_readme.py cli)
 zoomr_python_tests(http/test_server.py server CLASSES)
 zoomr_python_tests(http/test_docs.py server)
+# ZOOMR_SOAK_SECONDS: how long, 30 otherwise.
+add_test(NAME server.soak COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/http/soak.py)
+set_tests_properties(server.soak PROPERTIES LABELS server TIMEOUT 3600 RUN_SERIAL TRUE
+  ENVIRONMENT "ZOOMR=$<TARGET_FILE:zoomr_program>;ZOOMR_ROOT=${PROJECT_SOURCE_DIR}")
 zoomr_python_tests(script/test_scripts.py cli)
 zoomr_python_tests(script/test_tasks.py unit)
 

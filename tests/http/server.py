@@ -65,8 +65,8 @@ class Server:
         self.process.stdout.close()
         self.stderr.close()
 
-    def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+    def connect(self, timeout=PATIENCE):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def ask(self, method, path, body=None):
         """Status and body, which is parsed if it is JSON."""
