@@ -19,7 +19,7 @@ from server import Server, eventually, events
 BUDGET = 256
 PLACES = 4
 CELLS = BUDGET * PLACES
-QUEUE = 10
+QUEUE = 12
 LONG = 300  # seconds until a client gives up: a fault
 MIB = 1 << 20
 CHAT = "/v1/chat/completions"
