@@ -26,9 +26,19 @@ class Readme(Case):
         if args[0] == "bench":  # the same command, at a depth that takes seconds
             args[args.index("-d") + 1] = "64,128"
             args += ["-r", "1", "-n", "8"]
+        if args[0] == "serve":
+            return self.serve(args)
         done = subprocess.run([ZOOMR, *args], cwd=self.folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
         self.assertEqual(done.returncode, 0, f"{line}: {done.stderr.decode()}")
         self.assertGreater(len(done.stdout), 40, line)
+
+    def serve(self, args):
+        args[args.index("-m") + 1] = SMOL  # the one that is here for tests
+        server = subprocess.Popen([ZOOMR, *args, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertIn("listening on http://127.0.0.1:", server.stdout.readline())
+        server.terminate()
+        _, said = server.communicate(timeout=60)
+        self.assertEqual(server.returncode, 0, said)
 
     def test_every_command(self):
         lines = commands()
@@ -45,7 +55,7 @@ class Readme(Case):
             self.assertIn(line.strip(), example)
 
     def test_links_lead_somewhere(self):
-        for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "docs/trace.md", "docs/performance.md"):
+        for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "docs/trace.md", "docs/performance.md", "docs/server.md"):
             with open(os.path.join(ROOT, name)) as file:
                 for target in re.findall(r"\]\(([^)#]+)\)", file.read()):
                     if not target.startswith("http"):
