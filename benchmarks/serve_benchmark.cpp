@@ -200,9 +200,10 @@ class Bench {
     for (int round = 0; round < kRounds; ++round) {
       stock_rates.push_back(stock(kSessions, kBudget));
       std::printf("| stock libllama, 8 x 512 cells | | %.1f | | 512 | |\n", stock_rates.back());
+      std::fflush(stdout);
       ours.push_back(with("zoomr, 8 x 512", "zoomr", kSessions, kBudget).steady);
-      (void)with("streaming-llm, 8 x 512", "streaming-llm", kSessions, kBudget);
     }
+    (void)with("streaming-llm, 8 x 512", "streaming-llm", kSessions, kBudget);
     (void)with("full KV, 8 x 2,048", "full", kSessions, 2048);
     (void)with("zoomr, one of 512 alone", "zoomr", 1, kBudget);
     (void)with("full KV, one of 2,048 alone", "full", 1, 2048);
@@ -340,7 +341,7 @@ int main(int argc, char** argv) {
   const Bench bench(model, argc > 2 ? std::atoi(argv[2]) : 2);
   const std::set<std::string> parts(argv + std::min(argc, 3), argv + argc);
   const auto wanted = [&](const char* part) { return parts.empty() || parts.contains(part); };
-  if (wanted("throughput")) bench.throughput();
-  if (wanted("latency")) bench.latency();
   if (wanted("http")) bench.http();
+  if (wanted("latency")) bench.latency();
+  if (wanted("throughput")) bench.throughput();
 }
