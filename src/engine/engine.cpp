@@ -75,17 +75,22 @@ void Engine::step(std::span<Session* const> sessions) {
       }
     });
   }
-  const Step second = gather(again);
-  if (!second.batch.empty() && decode(second)) {
-    for (const Slice& slice : second.slices) {
-      alone(*slice.session, [&] {
-        follow_plan(*slice.session);
-        sample(slice);
-      });
-    }
-  }
+  // A decode takes about as long for one token as for many: they join the others' next batch. Where
+  // nobody else goes on they need not wait for it.
+  if (again.size() == step.slices.size()) look_again(again);
   compact(sessions);
   store_.prepare();
+}
+
+void Engine::look_again(std::span<Session* const> sessions) {
+  const Step step = gather(sessions);
+  if (step.batch.empty() || !decode(step)) return;
+  for (const Slice& slice : step.slices) {
+    alone(*slice.session, [&] {
+      follow_plan(*slice.session);
+      sample(slice);
+    });
+  }
 }
 
 // False when nothing was decoded: the sessions have ended then.

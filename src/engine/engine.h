@@ -3,7 +3,8 @@
 //   needs -> arm -> decode -> observe -> plan -> diff -> apply -> log -> sample
 //
 // The second look: where a plan says that the newest tokens were decoded without what now comes
-// back, they are decoded again, once, before the next one is sampled.
+// back, they are decoded again, once, before the next one is sampled: in the same step where a
+// session is alone, else in the next one, beside the others' tokens.
 //
 // Where a policy foresees, a second context that holds everything decodes the tokens first, and
 // plan -> diff -> apply -> log come before the decode as well.
@@ -70,6 +71,8 @@ class Engine {
   void foresee(Session& session);
   [[nodiscard]] bool decode(const Step& step);
   void sample(const Slice& slice);
+  // Of sessions whose newest tokens are to be decoded again.
+  void look_again(std::span<Session* const> sessions);
   // True when its newest tokens are to be decoded again.
   bool follow_plan(Session& session);
   void apply(const Edit& edit, Session& session);

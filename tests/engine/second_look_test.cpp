@@ -134,6 +134,28 @@ TEST(SecondLook, SeveralSessionsLookAgainInOneBatch) {
   }
 }
 
+// Beside others it costs no decode of its own: it joins their next batch.
+TEST(SecondLook, WaitsForTheNextBatchBesideOthers) {
+  Stage stage(planted_options(2 * 96));
+  Thinker looks_again(looking(0));
+  Thinker never(looking(1, 1.1F));
+  int n_decodes = 0;
+  stage.kv.fail_when([&](FakeKv::Site site, int) {
+    n_decodes += site == FakeKv::Site::decode ? 1 : 0;
+    return DecodeStatus::ok;
+  });
+  const std::vector<Session*> sessions = {looks_again.session.get(), never.session.get()};
+  int n_steps = 0;
+  while (never.session->running()) {
+    stage.engine.step(sessions);
+    ++n_steps;
+  }
+  EXPECT_EQ(n_decodes, n_steps);
+  const int n_looks = looks_again.session->stats().second_looks;
+  EXPECT_GT(n_looks, 20);
+  EXPECT_NEAR(looks_again.session->stats().n_generated, 300 - n_looks, 1);  // the last may wait
+}
+
 // The second decode fails: the session ends, its trace and what it holds stay true.
 TEST(SecondLook, AFailureOfTheSecondDecodeEndsTheRunTruly) {
   for (const DecodeStatus status : {DecodeStatus::failed, DecodeStatus::aborted}) {
