@@ -111,11 +111,22 @@ class Bench {
       batch.seq_id[i][0] = seq;
       batch.logits[i] = static_cast<std::int8_t>(logits);
     };
+    // Prompts one after the other, then token by token side by side, as it comes to be.
+    std::vector<std::vector<Token>> tokens;
+    const auto read = [&](int seq, Pos pos) {
+      add(tokens[static_cast<std::size_t>(seq)][static_cast<std::size_t>(pos)], pos, seq, false);
+    };
     for (int seq = 0; seq < n_seq; ++seq) {
-      const std::vector<Token> tokens = prose(cells - 1, seq);
+      tokens.push_back(prose(cells - 1, seq));
       batch.n_tokens = 0;
-      for (Pos pos = 0; pos < cells - 1; ++pos)
-        add(tokens[static_cast<std::size_t>(pos)], pos, seq, false);
+      for (Pos pos = 0; pos < kPrompt; ++pos) read(seq, pos);
+      llama_decode(context.get(), batch);
+    }
+    for (Pos pos = kPrompt; pos < cells - 1;) {
+      batch.n_tokens = 0;
+      for (; pos < cells - 1 && batch.n_tokens + n_seq <= static_cast<int>(params.n_batch); ++pos) {
+        for (int seq = 0; seq < n_seq; ++seq) read(seq, pos);
+      }
       llama_decode(context.get(), batch);
     }
     const int n_vocab = impl_.n_tokens();
