@@ -56,7 +56,7 @@ void alone(Session& session, Body&& body) {
 
 }  // namespace
 
-void Engine::step(std::span<Session* const> sessions) {
+void Engine::step(std::span<Session* const> sessions, Looks looks) {
   for (Session* session : sessions) {
     alone(*session, [&] {
       if (session->needs_room()) follow_plan(*session);
@@ -75,9 +75,8 @@ void Engine::step(std::span<Session* const> sessions) {
       }
     });
   }
-  // A decode takes about as long for one token as for many: they join the others' next batch. Where
-  // nobody else goes on they need not wait for it.
-  if (again.size() == step.slices.size()) look_again(again);
+  // Where nobody else goes on there is no batch to wait for.
+  if (looks == Looks::at_once || again.size() == step.slices.size()) look_again(again);
   compact(sessions);
   store_.prepare();
 }

@@ -3,8 +3,8 @@
 //   needs -> arm -> decode -> observe -> plan -> diff -> apply -> log -> sample
 //
 // The second look: where a plan says that the newest tokens were decoded without what now comes
-// back, they are decoded again, once, before the next one is sampled: in the same step where a
-// session is alone, else in the next one, beside the others' tokens.
+// back, they are decoded again, once, before the next one is sampled: in the same step, or in the
+// next one beside the others' tokens (Looks).
 //
 // Where a policy foresees, a second context that holds everything decodes the tokens first, and
 // plan -> diff -> apply -> log come before the decode as well.
@@ -34,7 +34,11 @@ class Engine {
   // ends with Finish::error; the others go on. A broken invariant of one session is such a failure,
   // with Session::failure_code() bug. Throws what goes wrong for all, nothing decoded then.
   // Sessions that do not run are counted in compaction only.
-  void step(std::span<Session* const> sessions);
+  //
+  // A second look at once keeps sessions in step with each other. A decode takes about as long for
+  // one token as for many, so where they need not be, looks join the others' next batch.
+  enum class Looks : std::uint8_t { at_once, join };
+  void step(std::span<Session* const> sessions, Looks looks = Looks::at_once);
 
   // Between two turns of a session that does not run. Of all three false means that it cannot be
   // done exactly: then the session is of no more use, and is to be forgotten.

@@ -251,7 +251,7 @@ void Places::step() {
   }
   const auto start = Clock::now();
   try {
-    engine_.step(sessions);
+    engine_.step(sessions, Engine::Looks::join);
   } catch (const std::exception& error) {
     for (Session* session : sessions) session->fail(error.what());
   }

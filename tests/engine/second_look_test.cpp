@@ -147,7 +147,7 @@ TEST(SecondLook, WaitsForTheNextBatchBesideOthers) {
   const std::vector<Session*> sessions = {looks_again.session.get(), never.session.get()};
   int n_steps = 0;
   while (never.session->running()) {
-    stage.engine.step(sessions);
+    stage.engine.step(sessions, Engine::Looks::join);
     ++n_steps;
   }
   EXPECT_EQ(n_decodes, n_steps);

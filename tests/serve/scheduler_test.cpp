@@ -1,4 +1,6 @@
 // The scheduler on the fake Kv: who runs, who waits, how replies end.
+#include <future>
+
 #include "serve/testing.h"
 #include "zoomr/error.h"
 
@@ -75,8 +77,11 @@ TEST(Scheduler, SessionsDoNotDisturbEachOther) {
 TEST(Scheduler, IsFair) {
   Server server({.n_parallel = 3});
   std::vector<int> order;
+  std::promise<void> all_came;
+  const std::shared_future<void> came = all_came.get_future().share();
   for (std::uint32_t seed = 1; seed <= 3; ++seed) {
-    server.scripts[seed] = [&order, seed] {
+    server.scripts[seed] = [&order, seed, came] {
+      came.wait();
       order.push_back(static_cast<int>(seed));
       return Words::id(" sea");
     };
@@ -85,6 +90,7 @@ TEST(Scheduler, IsFair) {
   for (std::uint32_t seed = 1; seed <= 3; ++seed) {
     streams.push_back(server.submit(request(seed, 100)));
   }
+  all_came.set_value();
   for (auto& stream : streams) (void)read_all(*stream);
   // While all three write, every three tokens in a row are of three sessions.
   const std::size_t middle = order.size() / 2;
