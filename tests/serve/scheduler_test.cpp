@@ -1,7 +1,6 @@
 // The scheduler on the fake Kv: who runs, who waits, how replies end.
 #include <future>
 
-
 #include "serve/testing.h"
 #include "zoomr/error.h"
 
