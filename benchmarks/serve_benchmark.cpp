@@ -51,7 +51,7 @@ double mean(const std::vector<double>& values) {
 
 class Bench {
  public:
-  Bench(const Model& model, int threads) : model_(model), impl_(model.impl()) {
+  Bench(const Model& model, int threads) : impl_(model.impl()) {
     context_.threads = threads;
     context_.threads_batch = threads;
   }
@@ -339,7 +339,6 @@ class Bench {
   }
 
  private:
-  const Model& model_;
   const LlamaModel& impl_;
   ContextOptions context_;
 };

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <map>
-#include <sstream>
 #include <thread>
 
 #include "api/heads.h"
@@ -59,6 +59,12 @@ std::vector<std::string> with_long_names(std::vector<std::string> args) {
     if (known != long_names().end()) arg = known->second + arg.substr(flag.size());
   }
   return args;
+}
+
+std::string read_file(const std::string& path, const char* what) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(ErrorCode::bad_input, std::string("cannot read ") + what + " " + path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 std::size_t parse_bytes(const std::string& text) {
@@ -285,13 +291,7 @@ void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
   app.add_option("--grammar", o.grammar, "Grammar (GBNF) that the text must follow")->group(group);
   app.add_option_function<std::string>(
          "--grammar-file",
-         [&o](const std::string& path) {
-           std::ifstream file(path);
-           if (!file) throw Error(ErrorCode::bad_input, "cannot read the grammar " + path);
-           std::ostringstream text;
-           text << file.rdbuf();
-           o.grammar = text.str();
-         },
+         [&o](const std::string& path) { o.grammar = read_file(path, "the grammar"); },
          "File of a grammar")
       ->group(group);
 }

@@ -28,6 +28,9 @@ void add_thinking_flags(CLI::App& app, RunOptions& options);
 // "8G", "512M", "1073741824". Throws Error(bad_input).
 [[nodiscard]] std::size_t parse_bytes(const std::string& text);
 
+// The whole file. Throws Error(bad_input): "cannot read WHAT PATH".
+[[nodiscard]] std::string read_file(const std::string& path, const char* what);
+
 // One line to stderr, "zoomr: ...".
 void tell(const std::string& line);
 

@@ -9,7 +9,6 @@
 #include <future>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include "api/policy_spec.h"
 #include "api/preparation.h"

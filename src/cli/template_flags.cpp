@@ -1,9 +1,8 @@
 #include "cli/template_flags.h"
 
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "cli/options.h"
 #include "llama/model.h"
 
 namespace zoomr {
@@ -24,12 +23,6 @@ void add_template_flags(CLI::App& app, TemplateOptions& o) {
       ->check(CLI::IsMember({"none", "auto", "deepseek", "deepseek-legacy"}))
       ->envname("LLAMA_ARG_THINK")
       ->group(group);
-}
-
-std::string read_file(const std::string& path, const char* what) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorCode::bad_input, std::string("cannot read ") + what + " " + path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 ChatTemplate make_template(const Model& model, const TemplateOptions& options) {

@@ -25,7 +25,4 @@ void add_template_flags(CLI::App& app, TemplateOptions& options);
 // More variables of the template; JSON values. Throws Error(bad_input).
 [[nodiscard]] std::map<std::string, std::string> template_kwargs(const TemplateOptions& options);
 
-// The whole file. Throws Error(bad_input): "cannot read WHAT PATH".
-[[nodiscard]] std::string read_file(const std::string& path, const char* what);
-
 }  // namespace zoomr
