@@ -25,8 +25,10 @@ struct PolicySettings {
   std::vector<RetrievalHead> heads;
   // select retrieval: who says, at a name, which lines are needed soon.
   std::vector<RetrievalHead> name_heads;
+  // select retrieval: who says, before an item's number, which label is the last one.
+  std::vector<RetrievalHead> order_heads;
   float zoom_in = 0.05F;      // share of the value heads' attention at which a line comes back
-  float zoom_in_name = 0.3F;  // the same of the name heads
+  float zoom_in_name = 0.3F;  // the same of the name heads, and of the order heads
   int zoom_max = 3;           // most lines that come back at one token
   float second_look = 0.05F;  // share at which the token that asked is decoded again; > 1: never
   float fade = 0.8F;          // what is left of a line's need after one token

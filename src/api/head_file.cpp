@@ -30,13 +30,14 @@ HeadScore parse_score(const Json& j) {
           .key_head = j.at("key_head").get<int>(),
           .value = j.at("value").get<double>(),
           .name = j.at("name").get<double>(),
+          .order = j.at("order").get<double>(),
           .windowed = j.at("windowed").get<bool>()};
 }
 
 bool is_sound(const HeadScore& s) {
   const auto share = [](double score) { return score >= 0 && score <= 1.001; };
   return s.head.layer >= 0 && s.head.head >= 0 && s.key_head >= 0 && share(s.value) &&
-         share(s.name);
+         share(s.name) && share(s.order);
 }
 
 std::string text_of(const Json& names) {
@@ -55,6 +56,7 @@ Json to_json(const HeadFile& file) {
                      {"key_head", s.key_head},
                      {"value", s.value},
                      {"name", s.name},
+                     {"order", s.order},
                      {"windowed", s.windowed}});
   }
   return {{"zoomr_heads", kProbeVersion},
@@ -64,6 +66,7 @@ Json to_json(const HeadFile& file) {
           {"seconds", file.probe.seconds},
           {"value_heads", head_names(choose_heads(file.probe.scores, HeadKind::value))},
           {"name_heads", head_names(choose_heads(file.probe.scores, HeadKind::name))},
+          {"order_heads", head_names(choose_heads(file.probe.scores, HeadKind::order))},
           {"heads", heads}};
 }
 
@@ -121,8 +124,12 @@ NamedHeads read_named_heads(const std::string& path) {
     const Json json = Json::parse(*text);
     NamedHeads named;
     named.values = parse_head_list("--heads", text_of(json.at("value_heads")));
-    const std::string names = text_of(json.value("name_heads", Json::array()));
-    if (!names.empty()) named.names = parse_head_list("--heads", names);
+    const auto optional = [&json](const char* member) {
+      const std::string heads = text_of(json.value(member, Json::array()));
+      return heads.empty() ? std::vector<Head>() : parse_head_list("--heads", heads);
+    };
+    named.names = optional("name_heads");
+    named.order = optional("order_heads");
     return named;
   } catch (const nlohmann::json::exception&) {
     throw Error(ErrorCode::bad_input, "--heads: " + path + " is not a file of zoomr heads --json");

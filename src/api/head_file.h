@@ -35,6 +35,7 @@ struct HeadFile {
 struct NamedHeads {
   std::vector<Head> values;
   std::vector<Head> names;
+  std::vector<Head> order;
 };
 [[nodiscard]] NamedHeads read_named_heads(const std::string& path);
 

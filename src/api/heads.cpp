@@ -89,6 +89,7 @@ std::string two_digits(double value) {
   const std::vector<HeadScore>& scores = found.file.probe.scores;
   options.settings.heads = choose_heads(scores, HeadKind::value);
   options.settings.name_heads = choose_heads(scores, HeadKind::name);
+  options.settings.order_heads = choose_heads(scores, HeadKind::order);
   if (options.settings.heads.empty()) return false;
   const double best = best_score(scores, HeadKind::value);
   if (best >= kClearScore) return true;
@@ -106,6 +107,7 @@ void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& t
   }
   settings.select = "paper";
   settings.name_heads.clear();
+  settings.order_heads.clear();
   tell("no head of this model looks facts up: all heads vote (--select paper)");
 }
 
@@ -124,10 +126,15 @@ void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& t
     const NamedHeads named = read_named_heads(options.heads);
     settings.heads = place(named.values);
     settings.name_heads = place(named.names);
+    settings.order_heads = place(named.order);
   }
-  if (options.name_heads == "none") settings.name_heads.clear();
-  if (options.name_heads == "none" || options.name_heads == "auto") return true;
-  settings.name_heads = place(parse_head_list("--name-heads", options.name_heads));
+  const auto by_hand = [&](const char* flag, const std::string& text,
+                           std::vector<RetrievalHead>& heads) {
+    if (text == "none") heads.clear();
+    if (text != "none" && text != "auto") heads = place(parse_head_list(flag, text));
+  };
+  by_hand("--name-heads", options.name_heads, settings.name_heads);
+  by_hand("--order-heads", options.order_heads, settings.order_heads);
   return true;
 }
 
@@ -199,9 +206,11 @@ FoundHeads find_heads(const LlamaModel& model, const ContextOptions& context, bo
 void check_head_flags(const RunOptions& o) {
   if (o.heads != "auto" && is_list(o.heads)) (void)parse_head_list("--heads", o.heads);
   if (o.heads != "auto" && !is_list(o.heads)) (void)read_named_heads(o.heads);
-  if (o.name_heads != "auto" && o.name_heads != "none") {
-    (void)parse_head_list("--name-heads", o.name_heads);
-  }
+  const auto check_list = [](const char* flag, const std::string& text) {
+    if (text != "auto" && text != "none") (void)parse_head_list(flag, text);
+  };
+  check_list("--name-heads", o.name_heads);
+  check_list("--order-heads", o.order_heads);
   if (o.select_config == "auto" || o.select_config == "none") return;
   (void)read_select_file(o.select_config);
   if (!has_own_selection(o)) return;

@@ -42,6 +42,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
     options.heads = value;
   else if (key == "name-heads")
     options.name_heads = value;
+  else if (key == "order-heads")
+    options.order_heads = value;
   else if (key == "window")
     options.settings.window = to_number<int>(key, value);
   else if (key == "sink")
@@ -76,8 +78,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
     throw Error(
         ErrorCode::bad_input,
         "unknown policy setting '" + key +
-            "': select, heads, name-heads, window, sink, vote-k, consensus, zoom-in, zoom-in-name, "
-            "zoom-max, second-look, fade, miss, select-config, summaries, ctk, ctv or budget");
+            "': select, heads, name-heads, order-heads, window, sink, vote-k, consensus, zoom-in, "
+            "zoom-in-name, zoom-max, second-look, fade, miss, select-config, summaries, ctk, ctv or budget");
   options.own_selection |= is_of_selection(key);
 }
 

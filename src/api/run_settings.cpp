@@ -62,6 +62,7 @@ Json run_settings(const RunOptions& o) {
                    {"select", o.settings.select},
                    {"heads", o.heads},
                    {"name-heads", o.name_heads},
+                   {"order-heads", o.order_heads},
                    {"window", o.settings.window},
                    {"sink", o.settings.sink},
                    {"vote-k", o.settings.vote_k},

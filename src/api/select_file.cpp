@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 // nullopt: another version, or values that no run takes. Throws json::exception.
 std::optional<PolicySettings> parse_selection(const Json& json) {
@@ -40,6 +40,7 @@ Json to_json(const SelectFile& file) {
                {"model", file.model},
                {"value_heads", head_names(file.settings.heads)},
                {"name_heads", head_names(file.settings.name_heads)},
+               {"order_heads", head_names(file.settings.order_heads)},
                {"tokens", file.n_tokens},
                {"missed_mass", file.missed_mass}};
   json.update(selection_json(file.settings));
@@ -66,6 +67,7 @@ std::optional<PolicySettings> parse_select_file(const std::string& text, const s
     if (json.at("key") != key) return std::nullopt;
     if (json.at("value_heads") != head_names(heads.heads)) return std::nullopt;
     if (json.at("name_heads") != head_names(heads.name_heads)) return std::nullopt;
+    if (json.at("order_heads") != head_names(heads.order_heads)) return std::nullopt;
     return parse_selection(json);
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;

@@ -14,6 +14,16 @@ namespace {
 
 constexpr int kRows = 10;  // of a table
 
+struct KindInWords {
+  HeadKind kind;
+  const char* word;
+  const char* title;
+};
+constexpr KindInWords kKinds[] = {
+    {HeadKind::value, "value", "value heads: what is needed now"},
+    {HeadKind::name, "name", "name heads: what is needed soon"},
+    {HeadKind::order, "order", "order heads: which item of a list was the last"}};
+
 template <typename... Values>
 std::string format(const char* form, Values... values) {
   char text[160];
@@ -27,17 +37,15 @@ bool is_chosen(const std::vector<RetrievalHead>& chosen, const HeadScore& score)
   });
 }
 
-void print_table(const HeadProbe& probe, HeadKind kind, std::ostream& out) {
-  const std::vector<HeadScore> scores = ranked(probe.scores, kind);
-  const std::vector<RetrievalHead> chosen = choose_heads(probe.scores, kind);
-  out << (kind == HeadKind::value ? "\nvalue heads: what is needed now\n"
-                                  : "\nname heads: what is needed soon\n")
-      << "  rank    head   key head   value   name   chosen\n";
+void print_table(const HeadProbe& probe, const KindInWords& kind, std::ostream& out) {
+  const std::vector<HeadScore> scores = ranked(probe.scores, kind.kind);
+  const std::vector<RetrievalHead> chosen = choose_heads(probe.scores, kind.kind);
+  out << '\n' << kind.title << "\n  rank    head   key head   value   name   order   chosen\n";
   for (std::size_t i = 0; i < scores.size() && i < kRows; ++i) {
     const HeadScore& s = scores[i];
-    out << format("  %4d  %6s   %8d    %.2f   %.2f   %s\n", static_cast<int>(i) + 1,
+    out << format("  %4d  %6s   %8d    %.2f   %.2f    %.2f   %s\n", static_cast<int>(i) + 1,
                   head_name(s.head.layer, s.head.head).c_str(), s.key_head, s.value, s.name,
-                  is_chosen(chosen, s) ? "yes" : "");
+                  s.order, is_chosen(chosen, s) ? "yes" : "");
   }
 }
 
@@ -52,17 +60,22 @@ std::string mark(const HeadScore& score, HeadKind kind, bool ascii) {
 
 void print_picture(const HeadProbe& probe, bool ascii, std::ostream& out) {
   std::map<int, std::vector<HeadScore>> layers;
-  std::size_t width = 0;  // characters of one half
+  std::size_t width = 0;  // characters of one part
   for (const HeadScore& s : probe.scores) layers[s.head.layer].push_back(s);
   for (const auto& [layer, heads] : layers) width = std::max(width, heads.size());
   width = std::max<std::size_t>(width, 5);
-  out << "\nevery head, a row a layer\n  layer  value" << std::string(width - 5 + 3, ' ')
-      << "name\n";
+  out << "\nevery head, a row a layer\n  layer";
+  for (const KindInWords& kind : kKinds) {
+    out << "  " << kind.word << std::string(width - std::string(kind.word).size(), ' ');
+  }
+  out << '\n';
   for (const auto& [layer, heads] : layers) {
-    out << format("  %5d  ", layer);
-    for (const HeadScore& s : heads) out << mark(s, HeadKind::value, ascii);
-    out << std::string(width - heads.size() + 3, ' ');
-    for (const HeadScore& s : heads) out << mark(s, HeadKind::name, ascii);
+    out << format("  %5d", layer);
+    for (const KindInWords& kind : kKinds) {
+      out << "  ";
+      for (const HeadScore& s : heads) out << mark(s, kind.kind, ascii);
+      out << std::string(width - heads.size(), ' ');
+    }
     out << '\n';
   }
   out << (ascii ? "  . below 0.11, 8 above 0.88" : "  · below 0.11, █ above 0.88")
@@ -75,8 +88,7 @@ void print_text(const FoundHeads& found, bool ascii, std::ostream& out) {
       << format(" tokens read in %.1f s", probe.seconds);
   if (!found.path.empty()) out << (found.kept ? ", kept in " : ", now kept in ") << found.path;
   out << '\n';
-  print_table(probe, HeadKind::value, out);
-  print_table(probe, HeadKind::name, out);
+  for (const KindInWords& kind : kKinds) print_table(probe, kind, out);
   print_picture(probe, ascii, out);
   const double best = best_score(probe.scores, HeadKind::value);
   if (best >= kClearScore) return;

@@ -93,10 +93,12 @@ void settle_heads(const TuneCommand& t, const Recording& recording, PolicySettin
   if (settings.heads.empty()) {
     throw Error(ErrorCode::unsupported, "no head of this model looks facts up: nothing to tune");
   }
-  if (t.name_heads == "none" || (t.name_heads == "auto" && !by_probe)) return;
-  settings.name_heads =
-      recorded(recording, t.name_heads == "auto" ? of_probe(HeadKind::name)
-                                                 : parse_head_list("--name-heads", t.name_heads));
+  const auto others = [&](const char* flag, const std::string& text, HeadKind kind) {
+    if (text == "none" || (text == "auto" && !by_probe)) return std::vector<RetrievalHead>();
+    return recorded(recording, text == "auto" ? of_probe(kind) : parse_head_list(flag, text));
+  };
+  settings.name_heads = others("--name-heads", t.name_heads, HeadKind::name);
+  settings.order_heads = others("--order-heads", t.order_heads, HeadKind::order);
 }
 
 // Means over the tokens of all recordings.
@@ -217,6 +219,8 @@ void add_flags(CLI::App& app, TuneCommand& t) {
                  "Value heads, LAYER.HEAD,...; auto: those that zoomr heads keeps for the model");
   app.add_option("--name-heads", t.name_heads,
                  "Name heads, LAYER.HEAD,... or none; auto: likewise, beside named heads none");
+  app.add_option("--order-heads", t.order_heads,
+                 "Order heads, LAYER.HEAD,... or none; auto: likewise, beside named heads none");
   app.add_option("--select-config", t.select_config,
                  "Where the best settings are kept: a file; auto: beside the model's heads, for "
                  "its runs from now on; none: nowhere");
@@ -236,7 +240,8 @@ int tune_command(const TuneCommand& command, std::ostream& out) {
   const std::vector<Recording> recordings = read_recordings(command.recordings);
   TuneCommand tried = command;
   settle_heads(command, recordings.front(), tried.run.settings);
-  if (tried.run.settings.name_heads.empty()) tried.zoom_in_name.resize(1);  // of no use to none
+  const PolicySettings& of = tried.run.settings;
+  if (of.name_heads.empty() && of.order_heads.empty()) tried.zoom_in_name.resize(1);  // of no use
   std::vector<Trial> trials;
   for (const std::string& budget : tried.budgets) {
     for (const PolicySettings& settings : combinations(tried)) {

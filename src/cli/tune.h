@@ -18,6 +18,7 @@ struct TuneCommand {
   std::vector<std::string> budgets = {"+128"};
   std::string heads = "auto";          // auto: those that are kept for the model; LAYER.HEAD,...
   std::string name_heads = "auto";     // likewise, or none; auto: none beside heads that are named
+  std::string order_heads = "auto";    // likewise
   std::string select_config = "auto";  // where the best is kept: beside the heads; a file; none
   // Values to be tried, the defaults first: of settings that do as well the first is the best.
   std::vector<int> window = {32, 64};

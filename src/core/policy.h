@@ -28,9 +28,10 @@ struct Boundary {
 // How much chosen heads need each closed line, resident or not: the mean share of their attention
 // that it would get if nothing were hidden. [lines] each; empty unless needed.
 struct LineNeed {
-  std::vector<float> now;   // value heads at the newest token: what it reads
+  std::vector<float> now;    // value heads at the newest token: what it reads
+  std::vector<float> order;  // order heads at it: where it is in a list
   std::vector<float> soon;  // name heads at the newest token: what the next ones will read
-  std::vector<float> kept;  // the larger of both, or what is left of an earlier token's: it fades
+  std::vector<float> kept;  // the largest of them, or what is left of an earlier token's: it fades
   // Of a prompt that is read in pieces, "the newest token" is a whole piece: a line's need is the
   // largest of its tokens'.
   Pos tokens = 1;
@@ -70,6 +71,7 @@ struct Needs {
   HeadSelection lines;    // beside no mass and no recent: how much these value heads need each line
                           // now: Evidence::lines
   HeadSelection names;    // and these name heads soon; asked for beside `lines` only
+  HeadSelection order;    // likewise these order heads
   float fade = 0;         // what is left of LineNeed::kept after one token
   std::size_t recent = 0;  // keep the keys of all tokens and the queries of so many newest ones
   std::optional<VoteRule> vote;  // run this vote with those queries

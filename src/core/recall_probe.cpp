@@ -9,20 +9,21 @@ namespace zoomr {
 
 namespace {
 
-constexpr std::size_t kMostHeads = 6;
+constexpr std::size_t most_heads(HeadKind kind) { return kind == HeadKind::order ? 2 : 6; }
+
 constexpr double kLeastScore = 0.1;
 constexpr double kLeastShare = 0.5;  // of the best score
 
-std::size_t index(HeadKind kind) { return kind == HeadKind::value ? 0 : 1; }
+std::size_t index(HeadKind kind) { return static_cast<std::size_t>(kind); }
 
 }  // namespace
 
-void HeadScorer::add(HeadKind kind, const Recall& recall, const KeyLog& keys,
-                     const HeadLayout& query_layout, std::span<const float> queries) {
-  const Pos at = kind == HeadKind::value ? recall.value_at : recall.name_at;
-  check(at < keys.size() && recall.fact.end <= at, "the keys of what is asked for are logged");
+void HeadScorer::add(const Recall& recall, const KeyLog& keys, const HeadLayout& query_layout,
+                     std::span<const float> queries) {
+  check(recall.at < keys.size() && recall.wanted.end <= recall.at,
+        "the keys of what is asked for are logged");
   const auto fact_kind = static_cast<std::size_t>(recall.kind);
-  ++n_[index(kind)][fact_kind];
+  ++n_[index(recall.who)][fact_kind];
   std::size_t n = 0;
   for (const HeadLayout::Item& item : query_layout.items) {
     const auto* key = query_layout.key_of(item, keys.layout());
@@ -37,9 +38,9 @@ void HeadScorer::add(HeadKind kind, const Recall& recall, const KeyLog& keys,
     if (sums.score.windowed) continue;
     // Later keys are not visible at the question.
     const std::vector<float> weights =
-        head_weights(keys, {{0, at + 1}}, query_layout, queries, item);
-    for (Pos pos = recall.fact.begin; pos < recall.fact.end; ++pos) {
-      sums.mass[index(kind)][fact_kind] += weights[static_cast<std::size_t>(pos)];
+        head_weights(keys, {{0, recall.at + 1}}, query_layout, queries, item);
+    for (Pos pos = recall.wanted.begin; pos < recall.wanted.end; ++pos) {
+      sums.mass[index(recall.who)][fact_kind] += weights[static_cast<std::size_t>(pos)];
     }
   }
 }
@@ -60,6 +61,7 @@ std::vector<HeadScore> HeadScorer::scores() const {
     scores.push_back(sums.score);
     scores.back().value = least_mean(sums, index(HeadKind::value));
     scores.back().name = least_mean(sums, index(HeadKind::name));
+    scores.back().order = least_mean(sums, index(HeadKind::order));
   }
   return scores;
 }
@@ -82,7 +84,7 @@ std::vector<RetrievalHead> choose_heads(const std::vector<HeadScore>& scores, He
   std::vector<RetrievalHead> heads;
   for (const HeadScore& s : ranked(scores, kind)) {
     const double score = score_of(s, kind);
-    if (heads.size() == kMostHeads || score < kLeastScore) break;
+    if (heads.size() == most_heads(kind) || score < kLeastScore) break;
     if (score < kLeastShare * best) break;
     if (!s.windowed) heads.push_back({s.head.layer, s.head.head, s.key_head});
   }

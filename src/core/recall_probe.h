@@ -1,12 +1,15 @@
-// The recall probe: which heads look things up? While a model reads facts again (recall_text.h),
-// two things are measured of every query head, both as the share of its attention, 0 to 1, that
-// falls on the line where the right fact was told first:
+// The recall probe: which heads look things up? While a model reads facts again and counts the items
+// of lists (recall_text.h), three things are measured of every query head, as the share of its
+// attention, 0 to 1, that falls on the right place:
 //
-//   value score   at the token before the value: the head knows which line is needed now
-//   name score    at the last token of the name: the head knows which line is needed soon
+//   value score   at the token before a value, on the line that told the fact first: the head knows
+//                 which line is needed now
+//   name score    at the last token of a name, on the same line: which line is needed soon
+//   order score   at the token before an item's number, on the label of the item before: the head
+//                 knows where in a list the text is
 //
-// A score is the least of the means over the kinds of facts, near and far, numbers and words: a
-// head is as good as where it is worst. Heads of layers with a sliding window are not scored, they
+// A score is the least of the means over the kinds of facts or lists, near and far, numbers and
+// words: a head is as good as where it is worst. Heads of layers with a sliding window are not scored, they
 // cannot see what is far. Pure.
 #pragma once
 
@@ -27,15 +30,16 @@ struct HeadScore {
   int key_head = 0;
   double value = 0;
   double name = 0;
+  double order = 0;
   bool windowed = false;
 };
-enum class HeadKind : std::uint8_t { value, name };
 [[nodiscard]] inline double score_of(const HeadScore& score, HeadKind kind) {
+  if (kind == HeadKind::order) return score.order;
   return kind == HeadKind::value ? score.value : score.name;
 }
 
 // Changes when the text, the scores or the rule do: what an older probe found is not used.
-constexpr int kProbeVersion = 2;
+constexpr int kProbeVersion = 3;
 
 struct HeadProbe {
   std::vector<HeadScore> scores;  // every query head, by layer and head
@@ -43,12 +47,12 @@ struct HeadProbe {
   double seconds = 0;
 };
 
-// Collects what every captured head gives to the right facts.
+// Collects what every captured head gives to the right places.
 class HeadScorer {
  public:
-  // One recall at its token before the value or its name's last token. queries: that token's row,
-  // packed as the layout says, the same one at every call; `keys` reaches up to that token.
-  void add(HeadKind kind, const Recall& recall, const KeyLog& keys, const HeadLayout& query_layout,
+  // queries: the row of the token recall.at, packed as the layout says, the same one at every call;
+  // `keys` reaches up to that token.
+  void add(const Recall& recall, const KeyLog& keys, const HeadLayout& query_layout,
            std::span<const float> queries);
   // Every query head whose keys were logged, by layer and head; to four digits, so that what is
   // printed and kept is what is chosen from.
@@ -56,21 +60,21 @@ class HeadScorer {
 
  private:
   struct Sums {
-    HeadScore score;  // its two numbers are not used
-    std::array<std::array<double, kRecallKinds>, 2> mass{};
+    HeadScore score;  // its numbers are not used
+    std::array<std::array<double, kRecallKinds>, kHeadKinds> mass{};
   };
   std::vector<Sums> heads_;
-  std::array<std::array<int, kRecallKinds>, 2> n_{};
+  std::array<std::array<int, kRecallKinds>, kHeadKinds> n_{};
 };
 
 // The best first, by this kind's score; ties in their order.
 [[nodiscard]] std::vector<HeadScore> ranked(std::vector<HeadScore> scores, HeadKind kind);
 
-// The best heads of a kind, the best first: at most 6, with at least 0.1 and at least half of the
-// best one's score. Lines are ranked by the mean over the chosen heads, so one that looks at the
-// right line far more rarely than the best adds noise: half keeps it out. Six, since each costs its
-// keys for all tokens, and the seventh of a model that has so many says what six say. Below a tenth
-// a head looks nowhere in particular.
+// The best heads of a kind, the best first: at most 6 (order heads: 2), with at least 0.1 and at
+// least half of the best one's score. Lines are ranked by the mean over the chosen heads, so one
+// that looks at the right line far more rarely than the best adds noise: half keeps it out. Six,
+// since each costs its keys for all tokens, and the seventh of a model that has so many says what
+// six say. Below a tenth a head looks nowhere in particular.
 [[nodiscard]] std::vector<RetrievalHead> choose_heads(const std::vector<HeadScore>& scores,
                                                       HeadKind kind);
 

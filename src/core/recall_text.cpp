@@ -57,6 +57,32 @@ std::vector<std::string> two_digit_numbers(std::mt19937& random) {
   return numbers;
 }
 
+struct ListKind {
+  const char* head;
+  const char* tail;
+};
+constexpr std::array<ListKind, 2> kLists = {{{"Step ", ": "}, {"", ". "}}};
+
+// Each item has its own words, and a line more behind the label's: what only goes on as it went on
+// last time, or looks at the last line, does not count.
+void add_lists(RecallText& result, int n_items, const std::vector<std::string>& numbers) {
+  std::size_t word = 0;
+  for (std::size_t kind = 0; kind < kLists.size(); ++kind) {
+    for (int i = 1; i <= n_items; ++i, ++word) {
+      RecallText::Item item{.begin = result.text.size(), .kind = static_cast<int>(kind)};
+      result.text += kLists[kind].head;
+      item.number_at = result.text.size();
+      result.text += std::to_string(i) + kLists[kind].tail;
+      item.end = result.text.size() - 1;
+      const std::size_t n = word % kMostRecallFacts;
+      result.text += std::string("the ") + kThings[n] + " for " + numbers[n] + " coins.\n" +
+                     kPeople[n] + " wants to put it beside the " + kColours[n] + " " + kClothes[n] +
+                     ", but not today.\n";
+      result.items.push_back(item);
+    }
+  }
+}
+
 }  // namespace
 
 RecallText make_recall_text(int n_facts) {
@@ -92,6 +118,7 @@ RecallText make_recall_text(int n_facts) {
       result.text += value_of(kind, i) + k.tail;
     }
   }
+  add_lists(result, std::min(n_facts, kMostListItems), numbers);
   return result;
 }
 
@@ -108,12 +135,22 @@ std::vector<Recall> find_recalls(const RecallText& text, std::span<const std::st
     const auto next = std::upper_bound(begins.begin(), begins.end(), byte + shift);
     return static_cast<Pos>(next - begins.begin()) - 1;
   };
+  const auto tokens_of = [&](std::size_t begin, std::size_t end) {
+    return Span{token_of(begin), token_of(end - 1) + 1};
+  };
+  const auto before = [&](std::size_t byte) { return std::max<Pos>(0, token_of(byte) - 1); };
   std::vector<Recall> recalls;
   for (const RecallText::Fact& fact : text.facts) {
-    recalls.push_back({.fact = {token_of(fact.begin), token_of(fact.end - 1) + 1},
-                       .name_at = token_of(fact.name_end - 1),
-                       .value_at = std::max<Pos>(0, token_of(fact.value_at) - 1),
-                       .kind = fact.kind});
+    const Span wanted = tokens_of(fact.begin, fact.end);
+    recalls.push_back({HeadKind::value, wanted, before(fact.value_at), fact.kind});
+    recalls.push_back({HeadKind::name, wanted, token_of(fact.name_end - 1), fact.kind});
+  }
+  for (std::size_t i = 1; i < text.items.size(); ++i) {
+    const RecallText::Item& last = text.items[i - 1];
+    const RecallText::Item& item = text.items[i];
+    if (item.kind != last.kind) continue;
+    const Span wanted = tokens_of(last.begin, last.end);
+    recalls.push_back({HeadKind::order, wanted, before(item.number_at), item.kind});
   }
   return recalls;
 }

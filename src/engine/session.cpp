@@ -175,6 +175,7 @@ Needs Session::needs(Span batch) const {
   merge(needs.queries, needs.mass);
   merge(needs.queries, needs.lines);
   merge(needs.queries, needs.names);
+  merge(needs.queries, needs.order);
   // A vote waits until the newest token's queries can be had.
   if (batch.end != timeline_.size() && !needs.every_token()) {
     needs.queries = {};
@@ -259,7 +260,7 @@ void Session::take_line_need(Span batch, const Needs& needs, const Observation& 
   LineNeed& lines = evidence_.lines;
   lines.tokens = static_cast<Pos>(rows.n_queries);
   lines.now.assign(timeline_.lines().size(), 0);
-  lines.soon = lines.now;
+  lines.soon = lines.order = lines.now;
   const std::size_t n_silent = rows.n_keys - rows.n_queries;
   for (std::size_t i = 0; i < rows.n_keys; ++i) {
     const Pos pos = batch.begin + static_cast<Pos>(i);
@@ -275,13 +276,14 @@ void Session::take_line_need(Span batch, const Needs& needs, const Observation& 
     };
     raise(lines.now, needs.lines);
     raise(lines.soon, needs.names);
+    raise(lines.order, needs.order);
   }
   lines.kept.resize(lines.now.size(), 0);
   const bool again = decoded_ <= needs_noted_;  // a second look: no token has passed
   needs_noted_ = decoded_;
   for (std::size_t i = 0; i < lines.now.size(); ++i) {
     const float left = again ? lines.kept[i] : needs.fade * lines.kept[i];
-    lines.kept[i] = std::max({left, lines.now[i], lines.soon[i]});
+    lines.kept[i] = std::max({left, lines.now[i], lines.soon[i], lines.order[i]});
   }
 }
 

@@ -103,7 +103,7 @@ void Session::cut(Pos end) {
   line_index_.truncate(end);
   const std::size_t n_lines = timeline_.lines().size();
   LineNeed lines = std::move(evidence_.lines);
-  for (std::vector<float>* need : {&lines.now, &lines.soon, &lines.kept}) {
+  for (std::vector<float>* need : {&lines.now, &lines.soon, &lines.order, &lines.kept}) {
     need->resize(std::min(need->size(), n_lines));
   }
   KeyLog keys = std::move(evidence_.keys);

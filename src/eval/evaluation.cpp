@@ -101,6 +101,7 @@ class Evaluation {
     cell.options.self_test = false;  // proven once, as its heads are found once
     cell.options.settings.heads = group.options().settings.heads;
     cell.options.settings.name_heads = group.options().settings.name_heads;
+    cell.options.settings.order_heads = group.options().settings.order_heads;
     const double seconds = think(group, progress) / static_cast<double>(jobs.size());
     std::vector<Sample> made;
     for (std::size_t i = 0; i < jobs.size(); ++i) {

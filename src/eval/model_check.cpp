@@ -28,10 +28,13 @@ FactsText facts_text(const LlamaModel& model) {
   const RecallReading reading = make_recall_reading(model);
   const std::vector<Token>& tokens = reading.tokens;
   FactsText result;
-  for (const Recall& recall : reading.recalls) result.values.push_back(recall.value_at + 1);
+  for (const Recall& recall : reading.recalls) {
+    if (recall.who == HeadKind::value) result.values.push_back(recall.at + 1);
+  }
+  const Pos end = *std::max_element(result.values.begin(), result.values.end()) + 1;
   result.text.name = "of facts";
   result.text.prompt.tokens.assign(tokens.begin(), tokens.begin() + kPrompt);
-  result.text.prompt.taught.assign(tokens.begin() + kPrompt, tokens.end());
+  result.text.prompt.taught.assign(tokens.begin() + kPrompt, tokens.begin() + end);
   return result;
 }
 

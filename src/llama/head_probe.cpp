@@ -40,7 +40,6 @@ namespace {
 std::size_t read_batch(LlamaKv& kv, const RecallReading& reading, std::size_t begin, KeyLog& keys,
                        HeadScorer& scorer) {
   struct Asked {
-    HeadKind kind;
     const Recall* recall;
     std::size_t row;  // of the captured queries
   };
@@ -56,10 +55,8 @@ std::size_t read_batch(LlamaKv& kv, const RecallReading& reading, std::size_t be
     capture.key_rows.push_back(static_cast<int>(i - begin));
     const std::size_t n_before = asked.size();
     for (const Recall& recall : reading.recalls) {
-      if (recall.fact.end > pos) continue;  // a vocabulary that cannot spell the text
-      const std::size_t row = capture.query_rows.size();
-      if (recall.value_at == pos) asked.push_back({HeadKind::value, &recall, row});
-      if (recall.name_at == pos) asked.push_back({HeadKind::name, &recall, row});
+      if (recall.wanted.end > pos) continue;  // a vocabulary that cannot spell the text
+      if (recall.at == pos) asked.push_back({&recall, capture.query_rows.size()});
     }
     if (asked.size() > n_before) capture.query_rows.push_back(static_cast<int>(i - begin));
   }
@@ -71,7 +68,7 @@ std::size_t read_batch(LlamaKv& kv, const RecallReading& reading, std::size_t be
     keys.append(static_cast<Pos>(i), seen.key_layout, seen.key_row(i - begin));
   }
   for (const Asked& a : asked) {
-    scorer.add(a.kind, *a.recall, keys, seen.query_layout, seen.query_row(a.row));
+    scorer.add(*a.recall, keys, seen.query_layout, seen.query_row(a.row));
   }
   return end;
 }

@@ -102,7 +102,8 @@ TEST(Retrieval, AsksForItsHeadsAtEveryToken) {
 
 // Of the chain's 11 lines: what the value heads read now.
 LineNeed need_of(const std::map<std::size_t, float>& shares) {
-  LineNeed need{std::vector<float>(11), std::vector<float>(11), std::vector<float>(11)};
+  const std::vector<float> none(11);
+  LineNeed need{.now = none, .order = none, .soon = none, .kept = none};
   for (const auto& [line, share] : shares) need.now[line] = need.kept[line] = share;
   return need;
 }

@@ -3,16 +3,17 @@
 //   Paper     none: retrieval heads (arXiv 2404.15574) as the voters of ZoomR (2604.10898). At
 //             every token the attention that they would give each line, were all resident, is known
 //             exactly: the keys of these heads are kept. A value head reads the line at the very
-//             token; a name head reads it at the name, some tokens before it is needed
-//   Settings  window, sink, heads, name_heads, zoom_in, zoom_in_name, zoom_max, second_look, fade,
-//             miss
+//             token; a name head reads it at the name, some tokens before it is needed; an order
+//             head reads, where an item's number comes, the label of the item before
+//   Settings  window, sink, heads, name_heads, order_heads, zoom_in, zoom_in_name, zoom_max,
+//             second_look, fade, miss
 //   Unit      line
 //   Lost      nothing
 //
 // A stored line comes back when its share of a kind's attention reaches the threshold, the neediest
 // first, at most zoom_max a token. What is resident and was needed a moment ago stays before what
 // is only recent; the need fades, so that a line that nobody asks for any more makes room. When
-// what comes back would have got much of the value heads' attention, the token was decoded
+// what comes back would have got much of the value or order heads' attention, the token was decoded
 // without what it asked for: it is decoded again. With `miss` the budget is a ceiling: as little
 // stays as leaves no more than that share of attention waiting.
 #include <algorithm>
@@ -49,6 +50,7 @@ class Retrieval final : public Policy {
     };
     take(settings_.heads, needs.lines);
     take(settings_.name_heads, needs.names);
+    take(settings_.order_heads, needs.order);
     return needs;
   }
 
@@ -96,7 +98,8 @@ class Retrieval final : public Policy {
     std::vector<std::size_t> asking;
     for (std::size_t i = 0; i < need.size(); ++i) {
       const bool asked =
-          lines.now[i] >= settings_.zoom_in || lines.soon[i] >= settings_.zoom_in_name;
+          lines.now[i] >= settings_.zoom_in || lines.soon[i] >= settings_.zoom_in_name ||
+          lines.order[i] >= settings_.zoom_in_name;
       if (view.residency.resident.covers(view.timeline.lines()[i].span)) {
         if (spare[i] && !asked) need[i] = kWaits;
       } else if (asked || (settings_.miss > 0 && !spare[i])) {
@@ -113,15 +116,19 @@ class Retrieval final : public Policy {
     return need;
   }
 
-  // The share of the value heads' attention that falls on what comes back only now.
+  // The share of the value heads' attention, or of the order heads' if that is more, that falls on
+  // what comes back only now.
   [[nodiscard]] static float unseen(const View& view, const Plan& plan) {
-    float sum = 0;
-    const std::vector<float>& now = view.evidence.lines.now;
-    for (std::size_t i = 0; i < now.size(); ++i) {
+    float now = 0;
+    float order = 0;
+    const LineNeed& lines = view.evidence.lines;
+    for (std::size_t i = 0; i < lines.now.size(); ++i) {
       const Span span = view.timeline.lines()[i].span;
-      if (plan.resident.covers(span) && view.residency.stored.covers(span)) sum += now[i];
+      if (!plan.resident.covers(span) || !view.residency.stored.covers(span)) continue;
+      now += lines.now[i];
+      order += lines.order[i];
     }
-    return sum;
+    return std::max(now, order);
   }
 
   PolicySettings settings_;
