@@ -64,7 +64,7 @@ struct RunOptions {
   // which where in a list the text is.
   std::string heads = "auto";       // auto: a probe finds them once and keeps them; L.H,...; a file
                                     // of zoomr heads --json
-  std::string name_heads = "auto";   // auto: the probe's or the file's, with L.H none; L.H,...; none
+  std::string name_heads = "auto";  // auto: the probe's or the file's, with L.H none; L.H,...; none
   std::string order_heads = "auto";  // likewise
   // Of select retrieval: whose window, zoom_in, zoom_in_name, zoom_max, second_look and fade hold.
   // auto: what `zoomr tune` kept for this model and these heads, unless `settings` have others than

@@ -79,7 +79,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
         ErrorCode::bad_input,
         "unknown policy setting '" + key +
             "': select, heads, name-heads, order-heads, window, sink, vote-k, consensus, zoom-in, "
-            "zoom-in-name, zoom-max, second-look, fade, miss, select-config, summaries, ctk, ctv or budget");
+            "zoom-in-name, zoom-max, second-look, fade, miss, select-config, summaries, ctk, ctv "
+            "or budget");
   options.own_selection |= is_of_selection(key);
 }
 

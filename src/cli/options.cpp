@@ -323,9 +323,10 @@ void add_head_flags(CLI::App& app, RunOptions& o) {
                  "--select retrieval: the heads that say, at a name, what is needed soon: auto, "
                  "LAYER.HEAD,... or none")
       ->group(group);
-  app.add_option("--order-heads", o.order_heads,
-                 "--select retrieval: the heads that say, before the number of a list's item, which "
-                 "one was the last: auto, LAYER.HEAD,... or none")
+  app.add_option(
+         "--order-heads", o.order_heads,
+         "--select retrieval: the heads that say, before the number of a list's item, which "
+         "one was the last: auto, LAYER.HEAD,... or none")
       ->group(group);
 }
 

@@ -1,6 +1,6 @@
-// The recall probe: which heads look things up? While a model reads facts again and counts the items
-// of lists (recall_text.h), three things are measured of every query head, as the share of its
-// attention, 0 to 1, that falls on the right place:
+// The recall probe: which heads look things up? While a model reads facts again and counts the
+// items of lists (recall_text.h), three things are measured of every query head, as the share of
+// its attention, 0 to 1, that falls on the right place:
 //
 //   value score   at the token before a value, on the line that told the fact first: the head knows
 //                 which line is needed now
@@ -9,8 +9,8 @@
 //                 knows where in a list the text is
 //
 // A score is the least of the means over the kinds of facts or lists, near and far, numbers and
-// words: a head is as good as where it is worst. Heads of layers with a sliding window are not scored, they
-// cannot see what is far. Pure.
+// words: a head is as good as where it is worst. Heads of layers with a sliding window are not
+// scored, they cannot see what is far. Pure.
 #pragma once
 
 #include <array>

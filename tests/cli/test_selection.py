@@ -196,18 +196,21 @@ class Heads(Case):
         self.assertEqual(set(found["value_heads"][:2]), {"18.6", "18.7"})
         self.assertTrue(found["name_heads"])
         self.assertLessEqual(len(found["name_heads"]), 6)
+        self.assertEqual(found["order_heads"][0], "21.2")
+        self.assertLessEqual(len(found["order_heads"]), 2)
         for head in found["heads"]:
-            self.assertEqual(set(head), {"layer", "head", "key_head", "value", "name", "windowed"})
+            self.assertEqual(set(head), {"layer", "head", "key_head", "value", "name", "order", "windowed"})
             self.assertEqual(head["key_head"], head["head"] // 3)
             self.assertFalse(head["windowed"])
 
     def test_text_has_tables_and_a_picture(self):
         out = self.ok("heads", "-m", SMOL, "--ascii", env=self.env).stdout.decode()
         self.assertIn("kept in", out)
-        self.assertRegex(out, r" 1 +18\.[67] +2 +0\.\d\d +0\.\d\d +yes\n")
-        rows = re.findall(r"^ +(\d+)  ([.1-8]{9}) +([.1-8]{9})$", out, re.M)
+        self.assertRegex(out, r" 1 +18\.[67] +2 +0\.\d\d +0\.\d\d +0\.\d\d +yes\n")
+        rows = re.findall(r"^ +(\d+)  ([.1-8]{9}) +([.1-8]{9}) +([.1-8]{9})$", out, re.M)
         self.assertEqual([int(row[0]) for row in rows], list(range(30)))
         self.assertNotEqual(rows[18][1][6], ".")
+        self.assertNotEqual(rows[21][3][2], ".")
 
     def test_a_kept_probe_is_read_and_a_damaged_one_made_again(self):
         again = self.ok("heads", SMOL, "--json", env=self.env)
@@ -282,7 +285,8 @@ class Heads(Case):
         by_file = self.run_json(*self.RUN, "--heads", path, env=self.env)
         found = json.loads(self.first.stdout)
         by_hand = self.run_json(*self.RUN, "--heads", ",".join(found["value_heads"]), "--name-heads",
-                                ",".join(found["name_heads"]), env=self.env)
+                                ",".join(found["name_heads"]), "--order-heads", ",".join(found["order_heads"]),
+                                env=self.env)
         for record in (by_file, by_hand):
             self.assertEqual(record["text_hash"], by_probe["text_hash"])
             self.assertEqual(record["zoom_ins"], by_probe["zoom_ins"])

@@ -152,6 +152,9 @@ TEST(HeadProbe, FindsTheHeadsThatLookFactsUp) {
       EXPECT_EQ(heads[i].key_head, heads[i].head / 3);
     }
     EXPECT_EQ(best, (std::set<Head>{{18, 6}, {18, 7}})) << type;
+    const auto order = choose_heads(probe.scores, HeadKind::order);
+    ASSERT_EQ(order.size(), 2U) << type;
+    EXPECT_EQ((Head{order[0].layer, order[0].head}), (Head{21, 2})) << type;
   }
 }
 
@@ -160,9 +163,9 @@ TEST(HeadProbe, LeavesOutTheLayersThatDoNotSeeFar) {
   const HeadProbe probe = probe_heads(model(kGemma).impl(), two_threads());
   for (const HeadScore& s : probe.scores) {
     EXPECT_EQ(s.windowed, s.head.layer % 6 != 5) << s.head.layer;
-    EXPECT_EQ(s.windowed ? s.value + s.name : 0, 0);
+    EXPECT_EQ(s.windowed ? s.value + s.name + s.order : 0, 0);
   }
-  for (const HeadKind kind : {HeadKind::value, HeadKind::name}) {
+  for (const HeadKind kind : {HeadKind::value, HeadKind::name, HeadKind::order}) {
     for (const RetrievalHead& head : choose_heads(probe.scores, kind)) {
       EXPECT_EQ(head.layer % 6, 5);
     }

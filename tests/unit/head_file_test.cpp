@@ -31,13 +31,15 @@ class HeadFiles : public ::testing::Test {
 };
 
 HeadFile example() {
-  return {.key = "a key",
-          .model = "a model",
-          .probe = {.scores = {{.head = {0, 1}, .key_head = 0, .value = 0.25, .name = 0.9123},
-                               {.head = {2, 3}, .key_head = 1, .value = 0.75, .name = 0.1},
-                               {.head = {3, 0}, .windowed = true}},
-                    .n_tokens = 1200,
-                    .seconds = 2.5}};
+  return {
+      .key = "a key",
+      .model = "a model",
+      .probe = {
+          .scores = {{.head = {0, 1}, .key_head = 0, .value = 0.25, .name = 0.9123, .order = 0.3},
+                     {.head = {2, 3}, .key_head = 1, .value = 0.75, .name = 0.1},
+                     {.head = {3, 0}, .windowed = true}},
+          .n_tokens = 1200,
+          .seconds = 2.5}};
 }
 
 TEST_F(HeadFiles, ComeBackAsTheyWere) {
@@ -50,6 +52,7 @@ TEST_F(HeadFiles, ComeBackAsTheyWere) {
   EXPECT_EQ(probe->scores[1].head, (Head{2, 3}));
   EXPECT_EQ(probe->scores[1].key_head, 1);
   EXPECT_EQ(probe->scores[0].name, 0.9123);
+  EXPECT_EQ(probe->scores[0].order, 0.3);
   EXPECT_TRUE(probe->scores[2].windowed);
   EXPECT_FALSE(probe->scores[1].windowed);
 }
@@ -58,10 +61,12 @@ TEST_F(HeadFiles, NameTheChosenHeads) {
   const auto json = to_json(example());
   EXPECT_EQ(json["value_heads"].dump(), R"(["2.3"])");  // 0.25 is less than half of 0.75
   EXPECT_EQ(json["name_heads"].dump(), R"(["0.1"])");
+  EXPECT_EQ(json["order_heads"].dump(), R"(["0.1"])");
   ASSERT_TRUE(write_whole(path("mine.json"), json.dump()));
   const NamedHeads named = read_named_heads(path("mine.json"));
   EXPECT_EQ(named.values, (std::vector<Head>{{2, 3}}));
   EXPECT_EQ(named.names, (std::vector<Head>{{0, 1}}));
+  EXPECT_EQ(named.order, (std::vector<Head>{{0, 1}}));
 }
 
 TEST(HeadFile, OfAnotherKeyOrVersionOrDamagedIsNone) {

@@ -172,6 +172,20 @@ TEST(Retrieval, ANameBringsALineInAheadWithoutASecondLook) {
   EXPECT_LT(plan.again_from, 0);
 }
 
+// The label of the item before comes back where the next number is written, and that token is
+// decoded again.
+TEST(Retrieval, ALabelComesBackForTheNextNumber) {
+  World w = chain();
+  w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
+  w.room = 56;
+  w.evidence.lines = need_of({{2, 0.04F}});
+  w.evidence.lines.order[4] = w.evidence.lines.kept[4] = 0.5F;
+  w.evidence.lines.order[6] = w.evidence.lines.kept[6] = 0.2F;  // too little
+  const Plan plan = retrieval()->plan(w.view());
+  EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 50}, {90, 115}}));
+  EXPECT_EQ(plan.again_from, 114);
+}
+
 TEST(Retrieval, WhatWasNeededAMomentAgoStaysBeforeWhatIsOnlyRecent) {
   World w = chain();
   w.residency = {{{0, 10}, {30, 40}, {80, 115}}, {{10, 30}, {40, 80}}};

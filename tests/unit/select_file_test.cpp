@@ -16,6 +16,7 @@ SelectFile example() {
           .settings = {.window = 12,
                        .heads = {{.layer = 2, .head = 3}, {.layer = 1, .head = 0}},
                        .name_heads = {{.layer = 4, .head = 5}},
+                       .order_heads = {{.layer = 6, .head = 1}},
                        .zoom_in = 0.1F,
                        .zoom_in_name = 0.25F,
                        .zoom_max = 5,
@@ -50,14 +51,18 @@ TEST(SelectFile, OfAnotherKeyOrHeadsOrDamagedIsNone) {
   other.name_heads.clear();
   EXPECT_FALSE(parse_select_file(json.dump(), "a key", other));
   other = file.settings;
+  other.order_heads.clear();
+  EXPECT_FALSE(parse_select_file(json.dump(), "a key", other));
+  other = file.settings;
   std::swap(other.heads[0], other.heads[1]);
   EXPECT_FALSE(parse_select_file(json.dump(), "a key", other));
   const std::string text = json.dump();
   for (std::size_t n = 0; n < text.size(); n += 7) {
     EXPECT_FALSE(parse_select_file(text.substr(0, n), "a key", file.settings)) << n;
   }
-  for (const char* member : {"zoomr_select", "key", "value_heads", "name_heads", "window",
-                             "zoom_in", "zoom_in_name", "zoom_max", "second_look", "fade"}) {
+  for (const char* member :
+       {"zoomr_select", "key", "value_heads", "name_heads", "order_heads", "window", "zoom_in",
+        "zoom_in_name", "zoom_max", "second_look", "fade"}) {
     auto without = json;
     without.erase(member);
     EXPECT_FALSE(found(without)) << member;

@@ -97,9 +97,9 @@ class Retrieval final : public Policy {
     std::vector<float> need = lines.kept;
     std::vector<std::size_t> asking;
     for (std::size_t i = 0; i < need.size(); ++i) {
-      const bool asked =
-          lines.now[i] >= settings_.zoom_in || lines.soon[i] >= settings_.zoom_in_name ||
-          lines.order[i] >= settings_.zoom_in_name;
+      const bool asked = lines.now[i] >= settings_.zoom_in ||
+                         lines.soon[i] >= settings_.zoom_in_name ||
+                         lines.order[i] >= settings_.zoom_in_name;
       if (view.residency.resident.covers(view.timeline.lines()[i].span)) {
         if (spare[i] && !asked) need[i] = kWaits;
       } else if (asked || (settings_.miss > 0 && !spare[i])) {
