@@ -73,7 +73,7 @@ TEST(SelectFile, OfAnotherKeyOrHeadsOrDamagedIsNone) {
                                       {"zoom_max", 0.0},
                                       {"second_look", -1.0},
                                       {"fade", 2.0},
-                                      {"zoomr_select", 2.0}}) {
+                                      {"zoomr_select", 1.0}}) {
     auto wrong = json;
     wrong[member] = value;
     EXPECT_FALSE(found(wrong)) << member;
