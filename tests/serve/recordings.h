@@ -12,6 +12,7 @@ class Recordings {
  public:
   explicit Recordings(Service& service) : stream_(service.events()), thread_([this] { read(); }) {}
   ~Recordings() {
+    given_up_ = true;
     if (thread_.joinable()) thread_.join();
   }
   Recordings(const Recordings&) = delete;
@@ -25,7 +26,7 @@ class Recordings {
 
  private:
   void read() {
-    while (!stream_->closed()) {
+    while (!stream_->closed() && !given_up_) {
       const auto record = stream_->next(50ms);
       if (!record) continue;
       const auto json = nlohmann::json::parse(*record);
@@ -36,6 +37,7 @@ class Recordings {
   }
   std::unique_ptr<EventStream> stream_;
   std::map<std::uint64_t, std::vector<TraceEvent>> traces_;
+  std::atomic<bool> given_up_{false};
   std::thread thread_;  // last: it uses the others
 };
 
