@@ -133,7 +133,7 @@ class Replay(Case):
     def test_another_model_is_refused(self):
         done = zoomr("replay", self.trace, "-m", "gemma-3-270m")
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr.decode(), r"^zoomr: .* is the trace of another model: llama 135M Q4_1, not gemma3.*\n$")
+        self.assertRegex(done.stderr.decode(), r"^zoomr: .* is the trace of another model: llama .*, not gemma3.*\n$")
 
     def test_with_a_model_there_is_no_moment_to_show(self):
         self.assertEqual(zoomr("replay", self.trace, "-m", SMOL, "--at", "60").returncode, 2)
