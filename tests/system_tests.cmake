@@ -4,6 +4,7 @@ zoomr_tests(model_tests model
   SOURCES
     model/exactness_test.cpp
     model/model_test.cpp
+    model/redecode_test.cpp
     model/rope_test.cpp
     model/run_test.cpp
     model/sampler_test.cpp
@@ -15,11 +16,12 @@ zoomr_tests(model_tests model
 zoomr_tests(eval_tests unit
   SOURCES
     eval/model_check_test.cpp
+    eval/redecode_test.cpp
     eval/scorers_test.cpp
     eval/simulator_test.cpp
     eval/statistics_test.cpp
     eval/table_test.cpp
-  LIBRARIES zoomr_eval zoomr_fake)
+  LIBRARIES zoomr_eval zoomr_serve zoomr_fake)
 
 zoomr_tests(http_tests unit
   SOURCES

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
-#include "api/run_settings.h"
+#include "engine/run_settings.h"
 #include "engine/session_options.h"
 #include "llama/model.h"
 #include "llama/self_test.h"
@@ -43,6 +44,10 @@ void prove_exact(const LlamaModel& model, const RunOptions& options, const Polic
 
 RunEvent introduction(const LlamaModel& model, const RunOptions& options, Pos budget, int n_cells) {
   const auto policy = make_policy(options.policy, options.settings);
+  auto settings = run_settings(options);
+  auto& loras = settings["lora"] = nlohmann::ordered_json::array();
+  for (const LoraOptions& lora : model.options().loras) loras.push_back({lora.path, lora.scale});
+  settings["override-kv"] = model.options().kv_overrides;
   return {.zoomr = std::string(version()),
           .llama = std::string(llama_version()),
           .model = model.description(),
@@ -50,7 +55,7 @@ RunEvent introduction(const LlamaModel& model, const RunOptions& options, Pos bu
           .budget = budget,
           .unit = policy->unit(),
           .n_ctx = n_cells,
-          .options = run_settings(options)};
+          .options = std::move(settings)};
 }
 
 }  // namespace zoomr

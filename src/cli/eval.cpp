@@ -8,11 +8,11 @@
 #include <set>
 
 #include "api/heads.h"
-#include "api/run_settings.h"
 #include "api/select_file.h"
 #include "chat/chat_template.h"
 #include "cli/options.h"
 #include "core/check.h"
+#include "engine/run_settings.h"
 #include "engine/summaries.h"
 #include "eval/evaluation.h"
 #include "eval/record.h"

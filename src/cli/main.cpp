@@ -18,6 +18,7 @@
 #include "cli/inspect.h"
 #include "cli/models_command.h"
 #include "cli/options.h"
+#include "cli/redecode.h"
 #include "cli/replay.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -52,13 +53,22 @@ void add_log_flags(CLI::App& app, LogOptions& log) {
   app.add_option("--log-file", log.file, "Log to a file instead of stderr")->group("Log");
 }
 
-CLI::App* add_replay(CLI::App& app, zoomr::ReplayOptions& r) {
-  CLI::App* replay = app.add_subcommand("replay", "Show a trace: the thought tree, and its checks");
+CLI::App* add_replay(CLI::App& app, zoomr::ReplayOptions& r, zoomr::RedecodeCommand& m) {
+  CLI::App* replay = app.add_subcommand(
+      "replay",
+      "Show a trace: the thought tree, and its checks. With -m it is decoded again on its model: "
+      "does the model say this?");
   replay->add_option("trace", r.path, "File written by run --trace")->required();
-  replay->add_option("--at", r.at, "The moment at which this position was decoded");
-  replay->add_flag("--lines", r.lines, "Show the lines inside segments");
-  replay->add_flag("--json", r.json, "Print the state as JSON");
+  CLI::Option* at =
+      replay->add_option("--at", r.at, "The moment at which this position was decoded");
+  CLI::Option* lines = replay->add_flag("--lines", r.lines, "Show the lines inside segments");
+  replay->add_flag("--json", r.json, "Print the state, or what the model says, as JSON");
   replay->add_flag("--ascii", r.ascii, "Draw with ASCII only");
+  zoomr::add_model_flags(*replay, m.model);
+  // A model that is set for other commands does not make this one decode.
+  replay->get_option("--model")->envname("")->excludes(at)->excludes(lines);
+  replay->add_option("-t,--threads", m.threads, "Threads for decoding; 0: all cores")
+      ->group("Context");
   return replay;
 }
 
@@ -73,6 +83,7 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   eval_options.run.sampling.seed = 1;
   zoomr::ServeCommand serve_options;
   zoomr::ReplayOptions replay_options;
+  zoomr::RedecodeCommand redecode_options;
   zoomr::InspectOptions inspect_options;
   zoomr::TuneCommand tune_options;
   zoomr::CheckCommand check_options;
@@ -94,7 +105,8 @@ int dispatch(CLI::App& app, int argc, char** argv) {
       "eval", "Do answers suffer? Policies on the same problems at equal memory");
   add_flags(*eval, eval_options);
   add_log_flags(*eval, log);
-  CLI::App* replay = add_replay(app, replay_options);
+  CLI::App* replay = add_replay(app, replay_options, redecode_options);
+  add_log_flags(*replay, log);
   CLI::App* inspect = app.add_subcommand("inspect", "What a model is, and what memory it needs");
   inspect->add_option("model", inspect_options.path, "GGUF file or known name")->required();
   inspect->add_option("--memory", memory, "What budget fits, e.g. 8G");
@@ -126,6 +138,11 @@ int dispatch(CLI::App& app, int argc, char** argv) {
   if (*eval) {
     zoomr::settle(eval_options.run);
     return zoomr::eval_command(eval_options, std::cout, std::cerr);
+  }
+  if (*replay && !redecode_options.model.path.empty()) {
+    redecode_options.path = replay_options.path;
+    redecode_options.json = replay_options.json;
+    return zoomr::redecode_command(redecode_options, std::cout, std::cerr);
   }
   if (*replay) {
     replay_options.color = isatty(STDOUT_FILENO) != 0;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/columns.h"
 #include "core/replay.h"
@@ -40,16 +41,19 @@ bool is_ahead(const Replay& replay, const TraceEvent& next, const ReplayOptions&
          std::holds_alternative<SegmentEvent>(next);
 }
 
-Outcome read(std::istream& file, const ReplayOptions& options, Replay& replay) {
+// `events`, if any: what was read.
+Outcome read(std::istream& file, const ReplayOptions& options, Replay& replay,
+             std::vector<TraceEvent>* events = nullptr) {
   std::size_t n_lines = 0;
   for (std::string line; std::getline(file, line);) {
     ++n_lines;
     const bool ends_early = file.eof();  // the last line lacks its newline
     const std::string where = "line " + std::to_string(n_lines) + ": ";
     try {
-      const TraceEvent event = from_json_line(line);
+      TraceEvent event = from_json_line(line);
       if (is_over(replay, event, options)) return {};
       if (!is_ahead(replay, event, options)) replay.apply(event);
+      if (events != nullptr) events->push_back(std::move(event));
     } catch (const Error& e) {
       if (n_lines == 1) {
         throw Error(ErrorCode::bad_input, options.path + " is not a trace: " + one_line(e.what()));
@@ -112,6 +116,7 @@ void print_json(const Replay& replay, const Outcome& outcome, std::ostream& out)
                      {"second_looks", counts.second_looks},
                      {"bytes_moved", counts.bytes_moved},
                      {"votes", counts.votes},
+                     {"turns", replay.n_turns()},
                      {"complete", replay.complete()},
                      {"ok", outcome.end == End::whole}};
   out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
@@ -130,6 +135,7 @@ void print_text(const Replay& replay, const ReplayOptions& options, std::ostream
   } else {
     out << "no budget";
   }
+  if (replay.n_turns() > 1) out << dot << "turn " << replay.n_turns();
   if (options.at) out << dot << "after position " << *options.at;
   out << '\n' << tree_legend(style) << '\n';
   for (const std::string& row : thought_tree(replay, style)) out << row << '\n';
@@ -142,14 +148,25 @@ void print_text(const Replay& replay, const ReplayOptions& options, std::ostream
   out << '\n';
 }
 
+std::ifstream open(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (file) return file;
+  throw Error(ErrorCode::bad_input, "cannot read the trace " + path + ": " + std::strerror(errno));
+}
+
 }  // namespace
 
+std::vector<TraceEvent> read_trace(const std::string& path) {
+  std::ifstream file = open(path);
+  Replay replay;
+  std::vector<TraceEvent> events;
+  const Outcome outcome = read(file, {.path = path}, replay, &events);
+  if (outcome.end != End::whole) throw Error(ErrorCode::failed, path + ": " + outcome.trouble);
+  return events;
+}
+
 int replay_command(const ReplayOptions& options, std::ostream& out, std::ostream& err) {
-  std::ifstream file(options.path, std::ios::binary);
-  if (!file) {
-    throw Error(ErrorCode::bad_input,
-                "cannot read the trace " + options.path + ": " + std::strerror(errno));
-  }
+  std::ifstream file = open(options.path);
   Replay replay;
   const Outcome outcome = read(file, options, replay);
   if (outcome.end != End::wrong) {

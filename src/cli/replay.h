@@ -4,7 +4,9 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <vector>
 
+#include "core/trace.h"
 #include "zoomr/types.h"
 
 namespace zoomr {
@@ -24,5 +26,10 @@ struct ReplayOptions {
 // is of it is printed) or that breaks an invariant (nothing is). Throws Error(bad_input) when the
 // file cannot be read, is no trace, or has no such position.
 int replay_command(const ReplayOptions& options, std::ostream& out, std::ostream& err);
+
+// All events of a trace that is whole and true. Throws Error(bad_input) when the file cannot be
+// read or is no trace, Error(failed) with the file and the line for one that is cut off or not
+// true.
+[[nodiscard]] std::vector<TraceEvent> read_trace(const std::string& path);
 
 }  // namespace zoomr

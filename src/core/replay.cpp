@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "core/text_hash.h"
 #include "zoomr/error.h"
@@ -29,13 +30,27 @@ void expect(const nlohmann::ordered_json& record, const char* key, long long val
         it->dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
+// The text that a record tells of: all of it, or what stands before a stop text.
+std::string_view told_part(const nlohmann::ordered_json& record, std::string_view text) {
+  const auto it = record.find("text_bytes");
+  if (it == record.end()) return text;
+  const long long n_bytes = it->is_number_integer() ? it->get<long long>() : -1;
+  if (n_bytes < 0 || n_bytes > static_cast<long long>(text.size())) {
+    wrong("the final record tells of more text than there is");
+  }
+  return text.substr(0, static_cast<std::size_t>(n_bytes));
+}
+
 }  // namespace
 
 void Replay::apply(const TraceEvent& event) {
   if (!started_ && !std::holds_alternative<RunEvent>(event)) {
     throw Error(ErrorCode::bad_input, "a trace begins with its run");
   }
-  if (ended_) wrong("something follows the final record");
+  if (ended_ && !std::holds_alternative<EditEvent>(event) &&
+      !std::holds_alternative<TurnEvent>(event)) {
+    wrong("something follows the final record");
+  }
   if (!std::holds_alternative<LineEvent>(event) && !std::holds_alternative<SegmentEvent>(event)) {
     close_lines(size());
   }
@@ -45,6 +60,7 @@ void Replay::apply(const TraceEvent& event) {
 void Replay::on(const RunEvent& event) {
   if (started_) wrong("a second run in one trace");
   started_ = true;
+  n_turns_ = 1;
   run_ = event;
   hides_summaries_ = word_of(event.options, "summaries") == "injected";
 }
@@ -141,14 +157,16 @@ void Replay::on(const EditEvent& event) {
       stored.erase(event.span);
       resident.insert(event.span);
       ++counts_.zoom_ins;
-      if (resident.size() > budget()) {
+      // Between two turns nothing is decoded: what comes back then may make room afterwards.
+      if (!ended_ && resident.size() > budget()) {
         wrong(span + " comes in beyond the budget of " + std::to_string(run_.budget));
       }
       break;
     case EditKind::drop: {
       SpanSet held = resident;
       held.insert(stored);
-      if (!held.covers(event.span)) wrong(span + " is dropped but is not held");
+      // What a cut drops may have lost some tokens before.
+      if (!ended_ && !held.covers(event.span)) wrong(span + " is dropped but is not held");
       resident.erase(event.span);
       stored.erase(event.span);
       break;
@@ -172,9 +190,11 @@ void Replay::on(const NoteEvent& event) { notes_.push_back(event.text); }
 void Replay::on(const FinalEvent& event) {
   ended_ = true;
   const auto& record = event.record;
-  // A run that failed may have ended in the middle of a step; any other could have gone on.
-  if (word_of(record, "finish_reason") != "error") check_invariants(1);
-  const std::string hash = text_hash(text_);
+  // A run that failed may have ended in the middle of a step; any other could have gone on, and one
+  // that was interrupted might have made room first.
+  const std::string reason = word_of(record, "finish_reason");
+  if (reason != "error") check_invariants(reason == "interrupted" ? 0 : 1);
+  const std::string hash = text_hash(told_part(record, text_));
   if (word_of(record, "text_hash") != hash) {
     wrong("the text's hash is " + hash + ", the final record says '" +
           word_of(record, "text_hash") + "'");
@@ -189,6 +209,30 @@ void Replay::on(const FinalEvent& event) {
   expect(record, "votes", counts_.votes);
   expect(record, "bytes_moved", static_cast<long long>(counts_.bytes_moved));
   complete_ = true;
+}
+
+void Replay::on(const TurnEvent& event) {
+  if (!ended_) wrong("a turn more, where the one before it has no final record");
+  const auto line = timeline_.line_at(event.at - 1);
+  const bool ends_a_line = line && lines()[static_cast<std::size_t>(*line)].span.end == event.at;
+  if (event.at < 1 || !ends_a_line) {
+    wrong("a turn more keeps " + std::to_string(event.at) + " tokens: no line ends there");
+  }
+  if (!segments().back().closed) wrong("a turn more, where a segment is still open");
+  timeline_.truncate(event.at);
+  pieces_.resize(static_cast<std::size_t>(event.at));
+  kinds_.resize(static_cast<std::size_t>(event.at));
+  for (std::size_t i = 0; i < segments().size(); ++i) {
+    if (segments()[i].span.end > event.pinned) timeline_.pin(static_cast<int>(i), false);
+  }
+  decoded_ = std::min(decoded_, event.at);
+  run_.budget = event.budget;
+  text_.clear();
+  counts_ = {};
+  counts_.n_prompt = event.at;
+  ended_ = false;
+  complete_ = false;
+  ++n_turns_;
 }
 
 // Puts the lines that end at `end` or before into the timeline.

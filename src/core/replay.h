@@ -1,5 +1,5 @@
-// A run rebuilt from its trace, without a model: its timeline, its residency, and whether the log
-// is true. Pure; one owner. Positions and sizes in tokens.
+// A run, or a conversation of several turns, rebuilt from its trace, without a model: its timeline,
+// its residency, and whether the log is true. Pure; one owner. Positions and sizes in tokens.
 #pragma once
 
 #include <cstddef>
@@ -17,14 +17,14 @@ namespace zoomr {
 
 class Replay {
  public:
-  struct Counts {
+  struct Counts {   // of the turn that goes on, or ended last
     int edits = 0;  // that were applied
     int failed_edits = 0;
     int zoom_ins = 0;
     int zoom_outs = 0;
     int second_looks = 0;  // tokens that were decoded again
     int votes = 0;
-    int n_prompt = 0;
+    int n_prompt = 0;  // what an earlier turn left included
     int n_generated = 0;
     Pos peak_resident = 0;  // right after a decode
     std::size_t bytes_moved = 0;
@@ -45,7 +45,9 @@ class Replay {
   [[nodiscard]] Pos size() const { return timeline_.size(); }
   [[nodiscard]] std::string text(Span span) const;  // pieces joined; may not be valid UTF-8
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
-  [[nodiscard]] bool complete() const { return complete_; }  // the final record was seen, and true
+  // The final record, of the last turn, was seen, and true.
+  [[nodiscard]] bool complete() const { return complete_; }
+  [[nodiscard]] int n_turns() const { return n_turns_; }
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
@@ -58,14 +60,16 @@ class Replay {
   void on(const EditEvent& event);
   void on(const NoteEvent& event);
   void on(const FinalEvent& event);
+  void on(const TurnEvent& event);
   void close_lines(Pos end);
   void check_invariants(Pos n_next) const;
   [[nodiscard]] Pos budget() const;
   [[nodiscard]] bool hides(SegmentKind kind) const;
 
   bool started_ = false;
-  bool ended_ = false;
+  bool ended_ = false;  // the turn is; another one may follow
   bool complete_ = false;
+  int n_turns_ = 0;
   RunEvent run_;
   bool hides_summaries_ = false;  // the engine asked for them: they are no part of the text
   Timeline timeline_;
@@ -75,7 +79,7 @@ class Replay {
   std::vector<SegmentKind> kinds_;   // [size()] as logged
   Residency residency_;
   Pos decoded_ = 0;
-  std::string text_;  // what the text's hash is of
+  std::string text_;  // what the text's hash is of: the turn's
   std::vector<std::string> notes_;
   Counts counts_;
 };

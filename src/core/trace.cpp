@@ -218,10 +218,18 @@ Json encode(const FinalEvent& e) {
   return {{"t", "final"}, {"record", e.record.is_null() ? Json::object() : e.record}};
 }
 
+Json encode(const TurnEvent& e) {
+  return {{"t", "turn"},
+          {"at", e.at},
+          {"pinned", e.pinned},
+          {"budget", e.budget},
+          {"options", e.options.is_null() ? Json::object() : e.options}};
+}
+
 RunEvent decode_run(const Json& j) {
-  if (const Json& version = member(j, "version"); version != kTraceVersion) {
-    bad("the trace is of version " + version.dump(-1, ' ', true) + ", this program reads version " +
-        std::to_string(kTraceVersion));
+  if (const Json& version = member(j, "version"); version != 1 && version != kTraceVersion) {
+    bad("the trace is of version " + version.dump(-1, ' ', true) +
+        ", this program reads versions 1 and " + std::to_string(kTraceVersion));
   }
   return {.zoomr = text_member(j, "zoomr"),
           .llama = text_member(j, "llama"),
@@ -274,6 +282,13 @@ EditEvent decode_edit(const Json& j) {
           .why = j.contains("why") ? text_member(j, "why") : ""};
 }
 
+TurnEvent decode_turn(const Json& j) {
+  return {.at = whole_member<Pos>(j, "at"),
+          .pinned = whole_member<Pos>(j, "pinned"),
+          .budget = whole_member<Pos>(j, "budget"),
+          .options = object_member(j, "options")};
+}
+
 TraceEvent decode(const Json& j) {
   if (!j.is_object()) bad("it is no JSON object");
   const std::string type = text_member(j, "t");
@@ -290,6 +305,7 @@ TraceEvent decode(const Json& j) {
   if (type == "edit") return decode_edit(j);
   if (type == "note") return NoteEvent{whole_member<Pos>(j, "at"), text_member(j, "text")};
   if (type == "final") return FinalEvent{object_member(j, "record")};
+  if (type == "turn") return decode_turn(j);
   bad("there is no event '" + type + "'");
 }
 

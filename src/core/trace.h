@@ -18,7 +18,7 @@
 
 namespace zoomr {
 
-inline constexpr int kTraceVersion = 1;
+inline constexpr int kTraceVersion = 2;  // 1 had no turns
 
 struct RunEvent {     // first line of a trace
   std::string zoomr;  // version
@@ -71,12 +71,20 @@ struct NoteEvent {  // anything else worth knowing: a delimiter fault, a warning
   Pos at = 0;
   std::string text;
 };
-struct FinalEvent {  // last line; the same record that run --json prints
+struct FinalEvent {  // last line, of a run or of a turn; the same record that run --json prints
   nlohmann::ordered_json record;
+};
+struct TurnEvent {  // behind a final record: the session goes on
+  Pos at = 0;       // its first tokens that are kept; what was behind them is forgotten
+  // First tokens that stay pinned: of what is kept the segments that end at it or before stay as
+  // they are, no other is pinned any more.
+  Pos pinned = 0;
+  Pos budget = 0;                  // tokens, from now on; 0: unbounded
+  nlohmann::ordered_json options;  // of sampling, by their flags' names
 };
 
 using TraceEvent = std::variant<RunEvent, TokenEvent, LineEvent, SegmentEvent, DecodeEvent,
-                                VoteEvent, EditEvent, NoteEvent, FinalEvent>;
+                                VoteEvent, EditEvent, NoteEvent, FinalEvent, TurnEvent>;
 
 // Whoever watches a run: the trace file, the terminal, a test.
 class TraceSink {

@@ -84,6 +84,9 @@ class Session {
   // Takes these over from there, index and all. REQUIRES: the Kv shares them.
   void adopt(const Session& other, Pos n_tokens);
 
+  // First tokens that stay pinned in all turns.
+  [[nodiscard]] Pos head() const { return head_; }
+
   // These first tokens do not leave while it runs.
   [[nodiscard]] bool keeps_beginning(Pos n_tokens) const;
 
@@ -208,7 +211,7 @@ class Session {
 
   Pos n_prompt_ = 0;
   Reading reading_;
-  Pos head_ = 0;  // first tokens that stay in all turns
+  Pos head_ = 0;
   SpanSet resting_;
   int most_read_ = kWholePrompt;
   Pos decoded_ = 0;

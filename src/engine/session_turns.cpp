@@ -79,6 +79,7 @@ void Session::adopt(const Session& other, Pos n_tokens) {
   seen_whole_ = n_tokens;
   needs_noted_ = n_tokens;
   residency_.resident.insert({0, n_tokens});
+  stats_.peak_resident = n_tokens;
   line_index_ = other.line_index_;
   line_index_.truncate(n_tokens);
   index_ = other.index_;

@@ -47,13 +47,13 @@ std::unique_ptr<EventStream> Events::listen() {
   return std::make_unique<Stream>(std::move(listener));
 }
 
-void Events::write(std::uint64_t session, const TraceEvent& event) {
+void Events::write(std::uint64_t session, std::uint64_t n, const TraceEvent& event) {
   const std::lock_guard lock(mutex_);
   std::erase_if(listeners_, [](const auto& weak) { return weak.expired(); });
   if (listeners_.empty()) return;
-  // A record is an object: {"type":...}. The member comes first.
-  const std::string record =
-      "{\"session\":" + std::to_string(session) + "," + to_json_line(event).substr(1);
+  // A record is an object: {"t":...}. These members come first.
+  const std::string record = "{\"session\":" + std::to_string(session) +
+                             ",\"n\":" + std::to_string(n) + "," + to_json_line(event).substr(1);
   for (const auto& weak : listeners_) {
     const auto listener = weak.lock();
     if (!listener) continue;

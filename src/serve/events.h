@@ -21,7 +21,8 @@ class Events {
 
   // The stream may outlive this.
   [[nodiscard]] std::unique_ptr<EventStream> listen();
-  void write(std::uint64_t session, const TraceEvent& event);
+  // `n`: the record's number in its session, from 0.
+  void write(std::uint64_t session, std::uint64_t n, const TraceEvent& event);
   void close();
 
  private:
@@ -35,11 +36,12 @@ class Events {
 class SessionEvents final : public TraceSink {
  public:
   SessionEvents(Events& events, std::uint64_t session) : events_(events), session_(session) {}
-  void write(const TraceEvent& event) override { events_.write(session_, event); }
+  void write(const TraceEvent& event) override { events_.write(session_, n_++, event); }
 
  private:
   Events& events_;
   std::uint64_t session_;
+  std::uint64_t n_ = 0;
 };
 
 }  // namespace zoomr

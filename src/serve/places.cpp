@@ -5,6 +5,7 @@
 
 #include "core/text_hash.h"
 #include "engine/run_result.h"
+#include "engine/run_settings.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
@@ -24,6 +25,13 @@ void add(ServiceTotals& totals, const Session& session) {
   totals.zoom_outs += static_cast<std::uint64_t>(stats.zoom_outs);
   totals.second_looks += static_cast<std::uint64_t>(stats.second_looks);
   totals.bytes_moved += stats.bytes_moved;
+}
+
+// As the turn's tokens are really drawn.
+nlohmann::ordered_json settings_of(const Turn& turn) {
+  SamplingOptions sampling = turn.request.sampling;
+  sampling.seed = turn.seed;
+  return sampling_settings(sampling);
 }
 
 }  // namespace
@@ -171,6 +179,10 @@ bool Places::go_on(const Match& found, Turn& turn) {
   if (!session.can_go_on(options, static_cast<Pos>(found.go_on.more.size()))) return false;
   c.n_cached = session.decoded();
   c.writer.begin(turn.reply, turn.request.stops, turn.request.n_top);
+  session.write(TurnEvent{.at = session.timeline().size(),
+                          .pinned = session.head(),
+                          .budget = session.policy().bounded() ? options.budget : 0,
+                          .options = settings_of(turn)});
   session.go_on(options, std::move(turn.sampler), found.go_on.more);
   return true;
 }
@@ -198,7 +210,9 @@ void Places::begin(Place place, std::unique_ptr<Turn> turn) {
   c.session = std::make_unique<Session>(n_conversations_, options, std::move(policy),
                                         std::move(turn->sampler), parts_.vocabulary,
                                         std::vector<TraceSink*>{&c.writer, &c.events});
-  c.session->write(parts_.introduce(budget));
+  RunEvent run = parts_.introduce(budget);
+  run.options.update(settings_of(*turn));
+  c.session->write(run);
   c.session->begin(turn->tokens);
   share_beginning(c);
   take(c, std::move(turn));
@@ -287,7 +301,10 @@ void Places::end(Conversation& c) {
                .queued_ms = ms_between(c.turn->submitted, c.started),
                .prompt_ms = ms_between(c.started, first),
                .predicted_ms = ms_between(first, now)};
-  c.session->write(final_event(end.run));
+  FinalEvent final = final_event(end.run);
+  // The text ends before the stop text; the tokens do not.
+  if (!end.stop_text.empty()) final.record["text_bytes"] = c.writer.text().size();
+  c.session->write(final);
   add(totals_, *c.session);
   totals_.prompt_tokens += static_cast<std::uint64_t>(end.run.n_prompt);
   totals_.cached_tokens += static_cast<std::uint64_t>(end.n_cached);

@@ -113,7 +113,8 @@ struct ServiceState {
 };
 
 // Trace records of all conversations as they happen, a JSON object each (docs/trace.md), with the
-// member "session". One reader; a reader that is too slow loses the oldest.
+// members "session" and "n", the record's number in that session from 0. One reader; a reader that
+// is too slow loses the oldest, and sees it by the numbers.
 class EventStream {
  public:
   virtual ~EventStream() = default;

@@ -112,6 +112,32 @@ class Replay(Case):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr.decode(), r"line \d+: ")
 
+    def test_the_model_says_it_again(self):
+        said = json.loads(self.ok("replay", self.trace, "-m", SMOL, "--json").stdout)
+        self.assertTrue(said["ok"])
+        self.assertEqual(said["judged"], self.record["n_generated"])
+        self.assertLessEqual(said["largest_gap"], 2 * said["noise"])
+        self.assertIn("tokens judged", self.ok("replay", self.trace, "-m", SMOL).stdout.decode())
+
+    def test_the_model_does_not_say_another_token(self):
+        with open(self.trace) as file:
+            events = [json.loads(line) for line in file]
+        token = next(e for e in events if e["t"] == "token" and e["pos"] == 80)
+        token["id"] = 788 if token["id"] != 788 else 339
+        lie = self.write("lie.jsonl", "".join(json.dumps(e) + "\n" for e in events))
+        self.ok("replay", lie)
+        done = zoomr("replay", lie, "-m", SMOL)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr.decode(), r"^zoomr: .*: the model does not say this: token \d+ lies [\d.]+ below .*\n$")
+
+    def test_another_model_is_refused(self):
+        done = zoomr("replay", self.trace, "-m", "gemma-3-270m")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr.decode(), r"^zoomr: .* is the trace of another model: llama .*, not gemma3.*\n$")
+
+    def test_with_a_model_there_is_no_moment_to_show(self):
+        self.assertEqual(zoomr("replay", self.trace, "-m", SMOL, "--at", "60").returncode, 2)
+
     def test_every_event_fits_the_schema(self):
         with open(os.path.join(os.environ["ZOOMR_ROOT"], "docs/trace.schema.json")) as file:
             kinds = {k["properties"]["t"]["const"]: k for k in json.load(file)["oneOf"]}

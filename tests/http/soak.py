@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Many clients at once, of every kind, for as long as wanted: `python3 tests/http/soak.py --seconds 1800`.
 
+What the conversations did is recorded from their events. Afterwards every record must be true (`zoomr replay`), and as many
+as fit into a third of the time, or all with --replay-all, are decoded again on the model, each alone (`zoomr replay -m`).
+
 One line of JSON on stdout says what was done; what was wrong goes to stderr, and the exit code is 1.
 """
 
@@ -8,13 +11,19 @@ import argparse
 import json
 import os
 import random
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
+from pathlib import Path
 
-from server import Server, eventually, events
+from server import SMOL, ZOOMR, Server, eventually, events
 
 BUDGET = 256
 PLACES = 4
@@ -62,6 +71,54 @@ class Record:
     def count(self, name):
         with self.lock:
             self.counts[name] += 1
+
+
+class Listener(threading.Thread):
+    """Writes what each conversation does to a file of its own, a trace. It ends with the server."""
+
+    RECORD = re.compile(rb'data: \{"session":(\d+),"n":(\d+),(.*)\n')
+
+    def __init__(self, server, folder):
+        super().__init__(daemon=True)
+        self.folder = Path(folder)
+        self.next = Counter()  # session -> the number of its next record
+        self.lost = set()  # sessions of which records are missing
+        self.fault = ""
+        self.lines = defaultdict(list)  # session -> what is not written yet
+        self.connection = server.connect(LONG)
+        self.connection.request("GET", "/v1/zoomr/events")
+        self.response = self.connection.getresponse()
+
+    def run(self):
+        try:
+            for line in self.response:
+                record = self.RECORD.fullmatch(line)
+                if record:
+                    self.take(int(record[1]), int(record[2]), record[3])
+        except (OSError, HTTPException) as e:
+            self.fault = f"{type(e).__name__} {e}"
+        for session in list(self.lines):
+            self.write(session)
+        self.connection.close()
+
+    def take(self, session, n, members):
+        if n != self.next[session]:
+            self.lost.add(session)
+        self.next[session] = n + 1
+        self.lines[session].append(b"{" + members + b"\n")
+        if members.startswith(b'"t":"final"'):
+            self.write(session)
+
+    def write(self, session):
+        with open(self.path(session), "ab") as file:
+            file.writelines(self.lines.pop(session))
+
+    def path(self, session):
+        return self.folder / f"{session}.jsonl"
+
+    def traces(self):
+        """The files of all conversations of which nothing is missing."""
+        return [self.path(session) for session in sorted(self.next) if session not in self.lost]
 
 
 class Client(threading.Thread):
@@ -245,10 +302,51 @@ def ask_alone(server, record, most):
     return len(picked), same
 
 
-def soak(seconds, n_clients):
+def is_greedy(trace):
+    """Has it a turn at temperature 0?"""
+    with open(trace) as file:
+        heads = [json.loads(line) for line in file if line.startswith(('{"t":"run"', '{"t":"turn"'))]
+    return any(head["options"]["temp"] == 0 for head in heads)
+
+
+def replay(trace, *args):
+    """What `zoomr replay` says, as an object, and what is wrong or nothing."""
+    done = subprocess.run([ZOOMR, "replay", trace, "--json", *args], capture_output=True, text=True)
+    return json.loads(done.stdout or "null"), done.stderr.strip() if done.returncode else ""
+
+
+def replay_all(traces, seconds):
+    """Every trace without the model, then as many as the time allows, chosen at random, with it: figures, and what is wrong."""
+    figures = Counter(traces=len(traces), replayed=0, turns=0, judged=0, not_largest=0, largest_gap=0.0, largest_noise=0.0)
+    wrong = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        wrong += [why for _, why in pool.map(replay, traces) if why]
+        end = time.monotonic() + seconds
+        picked = [trace for trace in traces if is_greedy(trace)]
+        random.Random(0).shuffle(picked)
+
+        def again(trace):
+            return replay(trace, "-m", SMOL, "-t", "1") if time.monotonic() < end else None
+
+        for done in filter(None, pool.map(again, picked)):
+            said, why = done
+            if why:
+                wrong.append(why)
+            if said:
+                figures["replayed"] += 1
+                for name in ("turns", "judged", "not_largest"):
+                    figures[name] += said[name]
+                figures["largest_gap"] = max(figures["largest_gap"], said["largest_gap"])
+                figures["largest_noise"] = max(figures["largest_noise"], said["noise"])
+    return {name: round(value, 4) for name, value in figures.items()}, wrong
+
+
+def soak(seconds, n_clients, every_trace, folder):
     server = Server("-np", PLACES, "--budget", BUDGET, "--queue", QUEUE)
     record = Record()
     try:
+        listener = Listener(server, folder)
+        listener.start()
         end = time.monotonic() + seconds
         clients = [Client(number, server, record, end) for number in range(n_clients)]
         for client in clients:
@@ -271,6 +369,13 @@ def soak(seconds, n_clients):
         code = server.stop()
         if code != 0:
             wrong.append(f"the server ended with {code}")
+        listener.join()
+        if listener.fault:
+            wrong.append(f"the events ended: {listener.fault}")
+        if listener.lost:
+            wrong.append(f"records of {len(listener.lost)} conversations were lost")
+        figures, untrue = replay_all(listener.traces(), float("inf") if every_trace else seconds / 3)
+        wrong += untrue
         summary = {
             "ok": not wrong, "seconds": seconds, "clients": n_clients, "done": dict(record.counts), "wrong": len(wrong),
             "rss_warm_mib": round(warm / MIB, 1), "rss_late_mib": round(late / MIB, 1),
@@ -278,7 +383,7 @@ def soak(seconds, n_clients):
             "requests": int(metrics["zoomr_requests_total"]), "cancelled": int(metrics["zoomr_requests_cancelled_total"]),
             "refused": int(metrics["zoomr_requests_refused_total"]), "tokens": int(metrics["zoomr_generated_tokens_total"]),
             "zoom_outs": int(metrics["zoomr_zoom_outs_total"]), "asked_alone": asked,
-            "identical": round(same / asked, 3) if asked else None,
+            "identical": round(same / asked, 3) if asked else None, "lost": len(listener.lost), **figures,
         }
         return summary, wrong
     finally:
@@ -289,10 +394,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("ZOOMR_SOAK_SECONDS", 30)))
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--replay-all", action="store_true", help="decode every conversation again that has a turn at temperature 0")
     args = parser.parse_args()
-    summary, wrong = soak(args.seconds, args.clients)
+    folder = tempfile.mkdtemp(prefix="zoomr-soak-")
+    summary, wrong = soak(args.seconds, args.clients, args.replay_all, folder)
     for line in wrong[:20]:
         print(line, file=sys.stderr)
+    if wrong:
+        print(f"the traces are in {folder}", file=sys.stderr)
+    else:
+        shutil.rmtree(folder)
     print(json.dumps(summary))
     return 0 if summary["ok"] else 1
 

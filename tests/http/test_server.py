@@ -395,6 +395,7 @@ class Curl(ServerCase):
         for record in records:
             seen.append(record["t"])
             self.assertIsInstance(record["session"], int)
+            self.assertIsInstance(record["n"], int)
             if record["t"] == "final":
                 break
         self.assertIn("decode", seen)

@@ -1,6 +1,8 @@
 // Clients that come, talk on, change their minds, edit and leave, at random: no reply fails, none
-// is another's, and the cells are never exceeded (the fake refuses then, and a reply would fail).
+// is another's, the cells are never exceeded (the fake refuses then, and a reply would fail), and
+// what each conversation wrote is true.
 #include "serve/chat.h"
+#include "serve/recordings.h"
 
 namespace zoomr {
 namespace {
@@ -30,6 +32,7 @@ TEST_P(Clients, AreAllAnswered) {
     std::unique_ptr<ReplyStream> stream;
     bool leaves = false;
   };
+  Recordings recordings(server.get());
   std::vector<Client> clients(6);
   const char* const openings[] = {" the", " bee", " sea"};
   std::uint32_t seed = c.seed * 1000;
@@ -86,6 +89,9 @@ TEST_P(Clients, AreAllAnswered) {
   EXPECT_GT(n_answered, 40);
   EXPECT_GT(server.get().state().totals.cached_tokens, 0U);
   EXPECT_EQ(server.get().state().totals.failed, 0U);
+  clients.clear();
+  server.get().drain(kSoon);
+  expect_true(recordings.all());
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 
+#include "engine/run_settings.h"
 #include "engine/testing.h"
 #include "serve/scheduler.h"
 
@@ -46,7 +47,21 @@ inline std::string text_of(const std::vector<Token>& tokens) {
   return text;
 }
 
-// A request names what its session draws by the seed.
+// Takes the largest logit.
+class GreedySampler final : public Sampler {
+ public:
+  explicit GreedySampler(bool ignores_end) : ignores_end_(ignores_end) {}
+  [[nodiscard]] Token sample(std::span<const float> logits) override {
+    const auto end = ignores_end_ ? logits.begin() + Words::kEnd : logits.end();
+    return static_cast<Token>(std::max_element(logits.begin(), end) - logits.begin());
+  }
+  void accept(Token /*token*/, bool /*in_reply*/) override {}
+
+ private:
+  bool ignores_end_;
+};
+
+// A request names what its session draws by the seed; at temperature 0 it takes the largest logit.
 class Server {
  public:
   struct Options {
@@ -85,11 +100,20 @@ class Server {
         .kv = std::move(made),
         .store = std::move(made_store),
         .vocabulary = vocabulary,
-        .make_sampler = [this](const SamplingOptions& o) { return draw(o.seed); },
+        .make_sampler =
+            [this](const SamplingOptions& o) {
+              if (o.temp > 0) return draw(o.seed);
+              return ServeParts::Drawn{std::make_unique<GreedySampler>(o.ignore_eos), o.seed};
+            },
         .introduce =
-            [](Pos budget) {
-              return RunEvent{
-                  .zoomr = "t", .llama = "t", .model = "fake", .policy = "zoomr", .budget = budget};
+            [this](Pos budget) {
+              return RunEvent{.zoomr = "t",
+                              .llama = "t",
+                              .model = "fake",
+                              .policy = limits.run.policy,
+                              .budget = budget,
+                              .unit = make_policy(limits.run.policy, limits.run.settings)->unit(),
+                              .options = run_settings(limits.run)};
             }};
     prepare = [this, parts = std::make_shared<ServeParts>(std::move(parts))] {
       scheduler = std::make_unique<Scheduler>(std::move(*parts), limits);

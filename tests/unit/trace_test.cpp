@@ -44,11 +44,12 @@ std::vector<TraceEvent> one_of_each() {
                 .ok = false,
                 .why = "no room"},
       NoteEvent{9, "a note"},
-      FinalEvent{{{"text_hash", "00"}, {"n", 3}}}};
+      FinalEvent{{{"text_hash", "00"}, {"n", 3}}},
+      TurnEvent{.at = 40, .pinned = 16, .budget = 96, .options = {{"temp", 0}, {"a", "b"}}}};
 }
 
 std::vector<std::string> kinds() {
-  return {"run", "token", "line", "segment", "decode", "vote", "edit", "note", "final"};
+  return {"run", "token", "line", "segment", "decode", "vote", "edit", "note", "final", "turn"};
 }
 
 json schema_of(const std::string& kind) {
@@ -135,7 +136,7 @@ TEST_P(EveryEvent, IsInThePageOfTheFormat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 9),
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryEvent, ::testing::Range<std::size_t>(0, 10),
                          [](const auto& test) { return kinds()[test.param]; });
 
 TEST(Trace, KeepsASecondLookAndWhatADecodeMissed) {
@@ -190,6 +191,11 @@ TEST(Trace, ReadsEveryFieldBack) {
   EXPECT_EQ(edit.why, "no room");
   EXPECT_EQ(std::get<NoteEvent>(back(7)).at, 9);
   EXPECT_EQ(std::get<FinalEvent>(back(8)).record["n"], 3);
+  const auto turn = std::get<TurnEvent>(back(9));
+  EXPECT_EQ(turn.at, 40);
+  EXPECT_EQ(turn.pinned, 16);
+  EXPECT_EQ(turn.budget, 96);
+  EXPECT_EQ(turn.options.dump(), R"({"temp":0,"a":"b"})");
 }
 
 TEST(Trace, LeavesOutWhatIsAsUsual) {
@@ -275,7 +281,9 @@ TEST(Trace, RandomEventsComeBack) {
                   .ok = random() % 2 == 0,
                   .why = text()},
         NoteEvent{number(), text()},
-        FinalEvent{{{text(), number()}}}};
+        FinalEvent{{{text(), number()}}},
+        TurnEvent{
+            .at = number(), .pinned = number(), .budget = number(), .options = {{text(), text()}}}};
     for (const TraceEvent& event : events) {
       const std::string line = to_json_line(event);
       EXPECT_EQ(to_json_line(from_json_line(line)), line);
@@ -301,8 +309,14 @@ TEST(Trace, RefusesAnotherVersion) {
     FAIL() << "read";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::bad_input);
-    EXPECT_NE(std::string(e.what()).find("version 2"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("of version 3"), std::string::npos);
   }
+}
+
+TEST(Trace, ReadsTheVersionThatHadNoTurns) {
+  json run = json::parse(to_json_line(one_of_each()[0]));
+  run["version"] = 1;
+  EXPECT_EQ(std::get<RunEvent>(from_json_line(run.dump())).budget, 128);
 }
 
 class NoEvent : public ::testing::TestWithParam<const char*> {};

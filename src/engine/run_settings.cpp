@@ -1,0 +1,148 @@
+#include "engine/run_settings.h"
+
+#include "zoomr/error.h"
+
+namespace zoomr {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json context_settings(const ContextOptions& o) {
+  return {{"threads", o.threads},
+          {"threads-batch", o.threads_batch},
+          {"batch-size", o.n_batch},
+          {"ubatch-size", o.n_ubatch},
+          {"cache-type-k", o.type_k},
+          {"cache-type-v", o.type_v},
+          {"rope-scaling", o.rope_scaling},
+          {"rope-freq-base", o.rope_freq_base},
+          {"rope-freq-scale", o.rope_freq_scale},
+          {"yarn-orig-ctx", o.yarn_orig_ctx},
+          {"yarn-ext-factor", o.yarn_ext_factor},
+          {"yarn-attn-factor", o.yarn_attn_factor},
+          {"yarn-beta-fast", o.yarn_beta_fast},
+          {"yarn-beta-slow", o.yarn_beta_slow},
+          {"swa-full", o.swa_full}};
+}
+
+// A setting as it stands there, or as usual where it does not.
+template <typename T>
+void read(const Json& settings, const char* name, T& value) {
+  const auto it = settings.find(name);
+  if (it == settings.end()) return;
+  try {
+    it->get_to(value);
+  } catch (const Json::exception&) {
+    throw Error(ErrorCode::bad_input,
+                std::string("the settings' '") + name + "' is of another type");
+  }
+}
+
+}  // namespace
+
+Json sampling_settings(const SamplingOptions& o) {
+  Json biases = Json::array();
+  for (const LogitBias& b : o.logit_bias) biases.push_back({b.token, b.bias});
+  return {{"samplers", o.samplers},
+          {"seed", o.seed},
+          {"temp", o.temp},
+          {"dynatemp-range", o.dynatemp_range},
+          {"dynatemp-exp", o.dynatemp_exponent},
+          {"top-k", o.top_k},
+          {"top-p", o.top_p},
+          {"min-p", o.min_p},
+          {"typical", o.typical_p},
+          {"top-nsigma", o.top_n_sigma},
+          {"xtc-probability", o.xtc_probability},
+          {"xtc-threshold", o.xtc_threshold},
+          {"repeat-last-n", o.repeat_last_n},
+          {"repeat-penalty", o.repeat_penalty},
+          {"presence-penalty", o.presence_penalty},
+          {"frequency-penalty", o.frequency_penalty},
+          {"dry-multiplier", o.dry_multiplier},
+          {"dry-base", o.dry_base},
+          {"dry-allowed-length", o.dry_allowed_length},
+          {"dry-penalty-last-n", o.dry_penalty_last_n},
+          {"mirostat", o.mirostat},
+          {"mirostat-ent", o.mirostat_tau},
+          {"mirostat-lr", o.mirostat_eta},
+          {"ignore-eos", o.ignore_eos},
+          {"logit-bias", biases},
+          {"grammar", o.grammar}};
+}
+
+Json run_settings(const RunOptions& o) {
+  Json settings = {{"policy", o.policy},
+                   {"select", o.settings.select},
+                   {"heads", o.heads},
+                   {"name-heads", o.name_heads},
+                   {"order-heads", o.order_heads},
+                   {"window", o.settings.window},
+                   {"sink", o.settings.sink},
+                   {"vote-k", o.settings.vote_k},
+                   {"consensus", o.settings.consensus},
+                   {"zoom-in", o.settings.zoom_in},
+                   {"zoom-in-name", o.settings.zoom_in_name},
+                   {"zoom-max", o.settings.zoom_max},
+                   {"second-look", o.settings.second_look},
+                   {"fade", o.settings.fade},
+                   {"miss", o.settings.miss},
+                   {"select-config", o.select_config},
+                   {"summaries", o.summaries},
+                   {"summary-begin", o.summary_begin},
+                   {"summary-end", o.summary_end},
+                   {"line-min", o.line_min},
+                   {"line-max", o.line_max},
+                   {"thought-max", o.thought_max},
+                   {"pin-prompt", o.pin_prompt},
+                   {"keep", o.keep},
+                   {"loop-guard", o.loop_guard},
+                   {"predict", o.n_predict},
+                   {"ctx-size", o.n_ctx},
+                   {"allow-extrapolation", o.allow_extrapolation}};
+  settings.update(context_settings(o.context));
+  settings.update(sampling_settings(o.sampling));
+  return settings;
+}
+
+ContextOptions context_options(const Json& settings) {
+  ContextOptions o;
+  read(settings, "batch-size", o.n_batch);
+  read(settings, "ubatch-size", o.n_ubatch);
+  read(settings, "cache-type-k", o.type_k);
+  read(settings, "cache-type-v", o.type_v);
+  read(settings, "rope-scaling", o.rope_scaling);
+  read(settings, "rope-freq-base", o.rope_freq_base);
+  read(settings, "rope-freq-scale", o.rope_freq_scale);
+  read(settings, "yarn-orig-ctx", o.yarn_orig_ctx);
+  read(settings, "yarn-ext-factor", o.yarn_ext_factor);
+  read(settings, "yarn-attn-factor", o.yarn_attn_factor);
+  read(settings, "yarn-beta-fast", o.yarn_beta_fast);
+  read(settings, "yarn-beta-slow", o.yarn_beta_slow);
+  read(settings, "swa-full", o.swa_full);
+  return o;
+}
+
+bool takes_largest(const Json& settings) {
+  SamplingOptions o;
+  Json biases = Json::array();
+  read(settings, "samplers", o.samplers);
+  read(settings, "temp", o.temp);
+  read(settings, "typical", o.typical_p);
+  read(settings, "xtc-probability", o.xtc_probability);
+  read(settings, "repeat-penalty", o.repeat_penalty);
+  read(settings, "presence-penalty", o.presence_penalty);
+  read(settings, "frequency-penalty", o.frequency_penalty);
+  read(settings, "dry-multiplier", o.dry_multiplier);
+  read(settings, "mirostat", o.mirostat);
+  read(settings, "logit-bias", biases);
+  read(settings, "grammar", o.grammar);
+  // The others never take the largest away. What is not said is as the program has it: not greedy.
+  return o.temp <= 0 && o.samplers.find("temp") != std::string::npos && o.typical_p >= 1 &&
+         o.xtc_probability <= 0 && o.repeat_penalty == 1 && o.presence_penalty == 0 &&
+         o.frequency_penalty == 0 && o.dry_multiplier == 0 && o.mirostat == 0 && biases.empty() &&
+         o.grammar.empty();
+}
+
+}  // namespace zoomr
