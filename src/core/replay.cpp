@@ -180,7 +180,7 @@ void Replay::on(const EditEvent& event) {
       }
       resident.erase(event.span);
       decoded_ = event.span.begin;
-      ++counts_.second_looks;
+      counts_.second_looks += event.span.size();
       break;
   }
 }

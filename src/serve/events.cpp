@@ -8,7 +8,6 @@ namespace zoomr {
 
 // A reader's records that it has not read yet.
 struct Events::Listener {
-  static constexpr std::size_t kMost = 4096;  // records
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> records;
@@ -58,7 +57,7 @@ void Events::write(std::uint64_t session, std::uint64_t n, const TraceEvent& eve
     const auto listener = weak.lock();
     if (!listener) continue;
     const std::lock_guard guard(listener->mutex);
-    if (listener->records.size() == Listener::kMost) listener->records.pop_front();
+    if (listener->records.size() >= most_) listener->records.pop_front();
     listener->records.push_back(record);
     listener->changed.notify_one();
   }

@@ -1,6 +1,7 @@
 // Trace records of all conversations for whoever listens. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -14,7 +15,8 @@ namespace zoomr {
 
 class Events {
  public:
-  Events() = default;
+  // most: records that a reader may be behind; beyond them it loses the oldest.
+  explicit Events(std::size_t most) : most_(most) {}
   ~Events();  // closes
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
@@ -28,6 +30,7 @@ class Events {
  private:
   struct Listener;
   class Stream;
+  std::size_t most_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<Listener>> listeners_;
 };

@@ -36,7 +36,8 @@ struct ServeLimits {
   Pos budget = 2048;      // tokens of a session, unless its request says otherwise
   Pos max_positions = 0;  // of a sequence
   int n_parallel = 4;
-  int queue = 64;  // requests that may wait
+  int queue = 64;                    // requests that may wait
+  std::size_t events_behind = 4096;  // records that a reader of the events may be behind
   // A turn goes on only behind the very tokens of its own prompt; else it is read again.
   bool strict_turns = false;
 };

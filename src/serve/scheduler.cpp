@@ -26,7 +26,10 @@ void end_unstarted(const Turn& turn) {
 }  // namespace
 
 Scheduler::Scheduler(ServeParts parts, ServeLimits limits)
-    : parts_(std::move(parts)), limits_(std::move(limits)), places_(parts_, limits_, events_) {
+    : parts_(std::move(parts)),
+      limits_(std::move(limits)),
+      events_(limits_.events_behind),
+      places_(parts_, limits_, events_) {
   require(limits_.n_parallel >= 1, "-np must be at least 1");
   require(limits_.queue >= 0, "--queue must not be negative");
   require(limits_.budget >= 1, "--budget must be at least 1 token");

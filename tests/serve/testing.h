@@ -96,6 +96,7 @@ class Server {
     limits.max_positions = 4096;
     limits.n_parallel = options.n_parallel;
     limits.queue = options.queue;
+    limits.events_behind = 1 << 24;  // fakes write faster than a test reads
     ServeParts parts{
         .kv = std::move(made),
         .store = std::move(made_store),

@@ -102,6 +102,14 @@ TEST(Replay, ACompactionChangesNothing) {
   EXPECT_EQ(replay(events).residency(), replay(recorded_run()).residency());
 }
 
+TEST(Replay, ASecondLookCountsItsTokens) {
+  Events events = recorded_run();
+  insert_before<FinalEvent>(events, 0, EditEvent{.kind = EditKind::again, .span = {17, 19}});
+  insert_before<FinalEvent>(events, 0, DecodeEvent{{17, 19}, 2});
+  find<FinalEvent>(events).record["second_looks"] = 2;
+  EXPECT_EQ(replay(events).counts().second_looks, 2);
+}
+
 TEST(Replay, ARunThatFailedMayEndInTheMiddleOfAStep) {
   Events events = recorded_run();
   insert_before<FinalEvent>(events, 0, EditEvent{.kind = EditKind::out, .span = {16, 19}});
