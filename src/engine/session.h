@@ -92,6 +92,8 @@ class Session {
 
   // What was resident when all of it was zoomed out between two turns; empty: it was not.
   [[nodiscard]] const SpanSet& resting() const { return resting_; }
+  // The same after a cut.
+  [[nodiscard]] SpanSet resting_until(Pos end) const;
   void rest(SpanSet resident) { resting_ = std::move(resident); }
 
   // Throws as begin() does for a prompt of so many tokens.

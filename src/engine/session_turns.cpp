@@ -1,6 +1,7 @@
 // Between the turns of a conversation: a session goes on with a prompt more, is cut, or takes its
 // beginning over from another.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/check.h"
@@ -97,8 +98,21 @@ bool Session::keeps_beginning(Pos n_tokens) const {
   });
 }
 
+// The newest position must be resident: the line that holds it comes along.
+SpanSet Session::resting_until(Pos end) const {
+  SpanSet left = resting_;
+  if (left.empty() || end >= decoded_) return left;
+  left.erase({end, decoded_});
+  const auto lines = timeline_.lines();
+  const auto behind = std::find_if(lines.begin(), lines.end(),
+                                   [end](const Line& line) { return line.span.end > end; });
+  if (behind != lines.begin()) left.insert(std::prev(behind)->span);
+  return left;
+}
+
 void Session::cut(Pos end) {
   check(!running(), "a session is cut between two turns");
+  resting_ = resting_until(end);
   timeline_.truncate(end);
   index_.truncate(end, timeline_);
   line_index_.truncate(end);
@@ -113,10 +127,6 @@ void Session::cut(Pos end) {
   mass.resize(std::min(mass.size(), static_cast<std::size_t>(end)));
   evidence_ = {.mass = std::move(mass), .keys = std::move(keys), .lines = std::move(lines)};
   evidence_.lines.tokens = 1;
-  if (!resting_.empty() && n_lines > 0) {
-    resting_.erase({end, decoded_});
-    resting_.insert(timeline_.lines().back().span);  // the newest position must be resident
-  }
   decoded_ = std::min(decoded_, end);
   seen_whole_ = std::min(seen_whole_, end);
   looked_again_ = std::min(looked_again_, end);

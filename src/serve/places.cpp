@@ -132,7 +132,8 @@ bool Places::start(std::unique_ptr<Turn>& turn) {
   Pos n_cells = n_alone;
   if (found.place != kNone) {
     const Conversation& c = *places_[found.place];
-    const Pos n_held = std::max(c.resident(), c.session->resting().size());
+    const Pos n_resting = c.session->resting_until(found.go_on.keep).size();
+    const Pos n_held = std::max(c.resident(), n_resting);
     const Pos n_total = found.go_on.keep + static_cast<Pos>(found.go_on.more.size());
     n_cells = std::max(cells_for(*turn, n_total), n_held);
     // What a smaller budget cannot take back is read again.
