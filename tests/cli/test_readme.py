@@ -22,7 +22,7 @@ class Readme(Case):
         self.write("prompt.txt", "Write a story about a fox and a lamp.")
         args = shlex.split(line.replace("model.gguf", SMOL))
         if args[0] == "run":
-            args += ["-n", "60"]
+            args += ["-n", "60", "--seed", "1"]
         if args[0] == "bench":  # the same command, at a depth that takes seconds
             args[args.index("-d") + 1] = "64,128"
             args += ["-r", "1", "-n", "8"]
