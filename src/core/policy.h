@@ -29,9 +29,10 @@ struct Boundary {
 // that it would get if nothing were hidden. [lines] each; empty unless needed.
 struct LineNeed {
   std::vector<float> now;    // value heads at the newest token: what it reads
-  std::vector<float> order;  // order heads at it: where it is in a list
+  std::vector<float> order;  // order heads at it: which label; of no use later
   std::vector<float> soon;   // name heads at the newest token: what the next ones will read
-  std::vector<float> kept;   // the largest of them, or what is left of an earlier token's: it fades
+  std::vector<float>
+      kept;  // the larger of now and soon, or what is left of an earlier token's: it fades
   // Of a prompt that is read in pieces, "the newest token" is a whole piece: a line's need is the
   // largest of its tokens'.
   Pos tokens = 1;

@@ -283,7 +283,7 @@ void Session::take_line_need(Span batch, const Needs& needs, const Observation& 
   needs_noted_ = decoded_;
   for (std::size_t i = 0; i < lines.now.size(); ++i) {
     const float left = again ? lines.kept[i] : needs.fade * lines.kept[i];
-    lines.kept[i] = std::max({left, lines.now[i], lines.soon[i], lines.order[i]});
+    lines.kept[i] = std::max({left, lines.now[i], lines.soon[i]});
   }
 }
 

@@ -179,8 +179,8 @@ TEST(Retrieval, ALabelComesBackForTheNextNumber) {
   w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
   w.room = 56;
   w.evidence.lines = need_of({{2, 0.04F}});
-  w.evidence.lines.order[4] = w.evidence.lines.kept[4] = 0.5F;
-  w.evidence.lines.order[6] = w.evidence.lines.kept[6] = 0.2F;  // too little
+  w.evidence.lines.order[4] = 0.5F;
+  w.evidence.lines.order[6] = 0.2F;  // too little
   const Plan plan = retrieval()->plan(w.view());
   EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 50}, {90, 115}}));
   EXPECT_EQ(plan.again_from, 114);

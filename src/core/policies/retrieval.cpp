@@ -70,10 +70,17 @@ class Retrieval final : public Policy {
   }
 
  private:
+  // [lines] what stays before what. A label is needed at the very token: its need does not last.
+  [[nodiscard]] static std::vector<float> rank(const LineNeed& lines) {
+    std::vector<float> rank = lines.kept;
+    for (std::size_t i = 0; i < rank.size(); ++i) rank[i] = std::max(rank[i], lines.order[i]);
+    return rank;
+  }
+
   // [lines] with `miss`: the least needed lines, whose needs add up to no more. All others are to
   // be resident. Without it none is.
   [[nodiscard]] std::vector<bool> spare_lines(const View& view, const Filler& filler) const {
-    const std::vector<float>& kept = view.evidence.lines.kept;
+    const std::vector<float> kept = rank(view.evidence.lines);
     std::vector<bool> spare(kept.size(), false);
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < kept.size() && settings_.miss > 0; ++i) {
@@ -94,7 +101,7 @@ class Retrieval final : public Policy {
   // zero what stays in the store or goes there.
   [[nodiscard]] std::vector<float> need(const View& view, const std::vector<bool>& spare) const {
     const LineNeed& lines = view.evidence.lines;
-    std::vector<float> need = lines.kept;
+    std::vector<float> need = rank(lines);
     std::vector<std::size_t> asking;
     for (std::size_t i = 0; i < need.size(); ++i) {
       const bool asked = lines.now[i] >= settings_.zoom_in ||
