@@ -31,8 +31,8 @@ struct LineNeed {
   std::vector<float> now;    // value heads at the newest token: what it reads
   std::vector<float> order;  // order heads at it: which label; of no use later
   std::vector<float> soon;   // name heads at the newest token: what the next ones will read
-  std::vector<float>
-      kept;  // the larger of now and soon, or what is left of an earlier token's: it fades
+  // The larger of now and soon, or what is left of an earlier token's: it fades.
+  std::vector<float> kept;
   // Of a prompt that is read in pieces, "the newest token" is a whole piece: a line's need is the
   // largest of its tokens'.
   Pos tokens = 1;

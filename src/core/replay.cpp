@@ -4,6 +4,7 @@
 #include <limits>
 #include <string_view>
 
+#include "core/span_set.h"
 #include "core/text_hash.h"
 #include "zoomr/error.h"
 
@@ -12,10 +13,6 @@ namespace zoomr {
 namespace {
 
 [[noreturn]] void wrong(const std::string& what) { throw Error(ErrorCode::failed, what); }
-
-std::string in_words(Span span) {
-  return "[" + std::to_string(span.begin) + "," + std::to_string(span.end) + ")";
-}
 
 std::string word_of(const nlohmann::ordered_json& object, const char* key) {
   const auto it = object.find(key);
@@ -86,13 +83,13 @@ void Replay::on(const TokenEvent& event) {
 void Replay::on(const LineEvent& event) {
   const Pos begin = closed_.empty() ? timeline_.open_line().begin : closed_.back().end;
   if (event.span.begin != begin || event.span.empty() || event.span.end > size()) {
-    wrong("the line " + in_words(event.span) + " does not follow the one before it");
+    wrong("the line " + to_string(event.span) + " does not follow the one before it");
   }
   closed_.push_back(event.span);
 }
 
 void Replay::on(const SegmentEvent& event) {
-  const std::string what = "the segment " + in_words(event.span);
+  const std::string what = "the segment " + to_string(event.span);
   const auto n_segments = static_cast<int>(segments().size());
   const bool is_open = n_segments > 0 && !segments().back().closed;
   if (!is_open || event.index != n_segments - 1 ||
@@ -118,7 +115,7 @@ void Replay::on(const SegmentEvent& event) {
 // The edits of a step are done when the next one decodes: then the invariants hold.
 void Replay::on(const DecodeEvent& event) {
   if (event.span.begin != decoded_ || event.span.empty() || event.span.end > size()) {
-    wrong("the decode of " + in_words(event.span) + " does not go on at " +
+    wrong("the decode of " + to_string(event.span) + " does not go on at " +
           std::to_string(decoded_));
   }
   check_invariants(event.span.size());
@@ -133,7 +130,7 @@ void Replay::on(const VoteEvent& event) {
 }
 
 void Replay::on(const EditEvent& event) {
-  const std::string span = in_words(event.span);
+  const std::string span = to_string(event.span);
   if (event.span.empty() || event.span.end > decoded_) {
     wrong("an edit of " + span + ", where [0," + std::to_string(decoded_) + ") is decoded");
   }

@@ -56,13 +56,11 @@ std::string broken_invariant(const Residency& state, const Timeline& timeline,
   for (const Line& line : timeline.lines()) {
     const bool overlaps = state.stored.overlaps(line.span);
     if (overlaps && !state.stored.covers(line.span)) {
-      return "a part of the line [" + std::to_string(line.span.begin) + "," +
-             std::to_string(line.span.end) + ") is stored";
+      return "a part of the line " + to_string(line.span) + " is stored";
     }
     if (limits.unit == Unit::token || line.span.end > limits.decoded) continue;
     if (state.resident.overlaps(line.span) && !state.resident.covers(line.span)) {
-      return "a part of the line [" + std::to_string(line.span.begin) + "," +
-             std::to_string(line.span.end) + ") is resident";
+      return "a part of the line " + to_string(line.span) + " is resident";
     }
   }
   if (state.stored.overlaps(timeline.open_line())) return "a part of the open line is stored";

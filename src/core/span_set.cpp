@@ -97,11 +97,15 @@ SpanSet SpanSet::intersection(const SpanSet& other) const {
   return result;
 }
 
+std::string to_string(Span span) {
+  return '[' + std::to_string(span.begin) + ',' + std::to_string(span.end) + ')';
+}
+
 std::string SpanSet::to_string() const {
   std::string text;
   for (const Span span : spans_) {
     if (!text.empty()) text += ' ';
-    text += '[' + std::to_string(span.begin) + ',' + std::to_string(span.end) + ')';
+    text += zoomr::to_string(span);
   }
   return text;
 }

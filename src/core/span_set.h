@@ -12,6 +12,8 @@
 
 namespace zoomr {
 
+[[nodiscard]] std::string to_string(Span span);  // "[0,4)"
+
 class SpanSet {
  public:
   SpanSet() = default;

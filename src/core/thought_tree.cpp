@@ -107,10 +107,6 @@ std::string quoted(const std::string& text, int columns, const TreeStyle& style)
   return '"' + plain + '"';
 }
 
-std::string span_text(Span span) {
-  return '[' + std::to_string(span.begin) + ',' + std::to_string(span.end) + ')';
-}
-
 // A summary without its delimiters, as far as the run's options name them.
 std::string summary_text(const Replay& replay, Span span) {
   std::string text = one_line(replay.text(span));
@@ -198,7 +194,7 @@ std::vector<std::string> thought_tree(const Replay& replay, const TreeStyle& sty
   int count_columns = 3;
   for (const Row& row : rows) {
     name_columns = std::max(name_columns, columns_of(row.name));
-    span_columns = std::max(span_columns, columns_of(span_text(row.span)));
+    span_columns = std::max(span_columns, columns_of(to_string(row.span)));
     count_columns = std::max(count_columns, columns_of(std::to_string(row.span.size())));
   }
   const int used =
@@ -211,7 +207,7 @@ std::vector<std::string> thought_tree(const Replay& replay, const TreeStyle& sty
                                right(std::to_string(row.span.size()), count_columns);
     const std::string text = quoted(row.text, style.width - used, style);
     result.push_back((row.is_segment ? in_color(kBold, name, style) : name) + "  " +
-                     padded(span_text(row.span), span_columns) + "  " + bar(row.shares, style) +
+                     padded(to_string(row.span), span_columns) + "  " + bar(row.shares, style) +
                      "  " + counts);
     if (text.empty()) continue;
     result.back() += "  " + (held ? text : in_color(kDim, text, style));

@@ -256,8 +256,7 @@ EditEvent Engine::zoom_in(Session& session, Span span) {
     event.why = found.status == ThoughtStore::Status::damaged   ? "its bytes are damaged"
                 : found.status == ThoughtStore::Status::foreign ? "it is of another context"
                                                                 : "it is not in the store";
-    session.fail("the stored line [" + std::to_string(span.begin) + "," + std::to_string(span.end) +
-                 ") cannot come back: " + event.why);
+    session.fail("the stored line " + to_string(span) + " cannot come back: " + event.why);
   }
   event.us = microseconds_since(start);
   return event;

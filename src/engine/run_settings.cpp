@@ -8,22 +8,28 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// What the KV depends on, both ways: field(name, value).
+template <typename Options, typename Field>
+void each_of_context(Options& o, const Field& field) {
+  field("batch-size", o.n_batch);
+  field("ubatch-size", o.n_ubatch);
+  field("cache-type-k", o.type_k);
+  field("cache-type-v", o.type_v);
+  field("rope-scaling", o.rope_scaling);
+  field("rope-freq-base", o.rope_freq_base);
+  field("rope-freq-scale", o.rope_freq_scale);
+  field("yarn-orig-ctx", o.yarn_orig_ctx);
+  field("yarn-ext-factor", o.yarn_ext_factor);
+  field("yarn-attn-factor", o.yarn_attn_factor);
+  field("yarn-beta-fast", o.yarn_beta_fast);
+  field("yarn-beta-slow", o.yarn_beta_slow);
+  field("swa-full", o.swa_full);
+}
+
 Json context_settings(const ContextOptions& o) {
-  return {{"threads", o.threads},
-          {"threads-batch", o.threads_batch},
-          {"batch-size", o.n_batch},
-          {"ubatch-size", o.n_ubatch},
-          {"cache-type-k", o.type_k},
-          {"cache-type-v", o.type_v},
-          {"rope-scaling", o.rope_scaling},
-          {"rope-freq-base", o.rope_freq_base},
-          {"rope-freq-scale", o.rope_freq_scale},
-          {"yarn-orig-ctx", o.yarn_orig_ctx},
-          {"yarn-ext-factor", o.yarn_ext_factor},
-          {"yarn-attn-factor", o.yarn_attn_factor},
-          {"yarn-beta-fast", o.yarn_beta_fast},
-          {"yarn-beta-slow", o.yarn_beta_slow},
-          {"swa-full", o.swa_full}};
+  Json settings = {{"threads", o.threads}, {"threads-batch", o.threads_batch}};
+  each_of_context(o, [&](const char* name, const auto& value) { settings[name] = value; });
+  return settings;
 }
 
 // A setting as it stands there, or as usual where it does not.
@@ -108,19 +114,7 @@ Json run_settings(const RunOptions& o) {
 
 ContextOptions context_options(const Json& settings) {
   ContextOptions o;
-  read(settings, "batch-size", o.n_batch);
-  read(settings, "ubatch-size", o.n_ubatch);
-  read(settings, "cache-type-k", o.type_k);
-  read(settings, "cache-type-v", o.type_v);
-  read(settings, "rope-scaling", o.rope_scaling);
-  read(settings, "rope-freq-base", o.rope_freq_base);
-  read(settings, "rope-freq-scale", o.rope_freq_scale);
-  read(settings, "yarn-orig-ctx", o.yarn_orig_ctx);
-  read(settings, "yarn-ext-factor", o.yarn_ext_factor);
-  read(settings, "yarn-attn-factor", o.yarn_attn_factor);
-  read(settings, "yarn-beta-fast", o.yarn_beta_fast);
-  read(settings, "yarn-beta-slow", o.yarn_beta_slow);
-  read(settings, "swa-full", o.swa_full);
+  each_of_context(o, [&](const char* name, auto& value) { read(settings, name, value); });
   return o;
 }
 

@@ -1,7 +1,6 @@
 // Between the turns of a conversation: a session goes on with a prompt more, is cut, or takes its
 // beginning over from another.
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/check.h"
@@ -103,10 +102,9 @@ SpanSet Session::resting_until(Pos end) const {
   SpanSet left = resting_;
   if (left.empty() || end >= decoded_) return left;
   left.erase({end, decoded_});
-  const auto lines = timeline_.lines();
-  const auto behind = std::find_if(lines.begin(), lines.end(),
-                                   [end](const Line& line) { return line.span.end > end; });
-  if (behind != lines.begin()) left.insert(std::prev(behind)->span);
+  if (const auto line = timeline_.line_at(end - 1)) {
+    left.insert(timeline_.lines()[static_cast<std::size_t>(*line)].span);
+  }
   return left;
 }
 

@@ -98,10 +98,7 @@ class Evaluation {
     std::vector<std::string> prompts;
     for (const auto& member : members) prompts.push_back(member.prompt.text);
     SessionGroup group(model_.impl(), cell.options, std::move(members));
-    cell.options.self_test = false;  // proven once, as its heads are found once
-    cell.options.settings.heads = group.options().settings.heads;
-    cell.options.settings.name_heads = group.options().settings.name_heads;
-    cell.options.settings.order_heads = group.options().settings.order_heads;
+    cell.options.self_test = false;  // proven once
     const double seconds = think(group, progress) / static_cast<double>(jobs.size());
     std::vector<Sample> made;
     for (std::size_t i = 0; i < jobs.size(); ++i) {

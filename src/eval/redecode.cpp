@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/replay.h"
+#include "core/span_set.h"
 #include "engine/run_settings.h"
 #include "store/memory_store.h"
 #include "zoomr/error.h"
@@ -20,10 +21,6 @@ constexpr SeqId kSeq = 0;
 constexpr std::uint64_t kSession = 1;
 
 [[noreturn]] void fail(const std::string& what) { throw Error(ErrorCode::failed, what); }
-
-std::string in_words(Span span) {
-  return "[" + std::to_string(span.begin) + "," + std::to_string(span.end) + ")";
-}
 
 void decode(Kv& kv, const std::vector<BatchToken>& batch) {
   if (kv.decode(batch, {}) == DecodeStatus::ok) return;
@@ -111,11 +108,11 @@ class Player {
       case EditKind::compact: {
         const Blob blob = save(span);
         kv_.drop(kSeq, span);
-        if (!kv_.restore(kSeq, span, blob.view())) fail(in_words(span) + " cannot be put back");
+        if (!kv_.restore(kSeq, span, blob.view())) fail(to_string(span) + " cannot be put back");
         break;
       }
       case EditKind::again:
-        if (!kv_.can_rewind()) fail("this model's KV cannot be taken back to " + in_words(span));
+        if (!kv_.can_rewind()) fail("this model's KV cannot be taken back to " + to_string(span));
         kv_.drop(kSeq, span);
         break;
     }
@@ -132,18 +129,18 @@ class Player {
  private:
   [[nodiscard]] Blob save(Span span) {
     Blob blob = kv_.save(kSeq, span);
-    if (blob.empty()) fail(in_words(span) + " cannot be saved");
+    if (blob.empty()) fail(to_string(span) + " cannot be saved");
     return blob;
   }
   void keep(Span span) {
     if (store_.put({kSession, span}, kv_.fingerprint(), save(span)) != ThoughtStore::Status::ok) {
-      fail(in_words(span) + " cannot be stored");
+      fail(to_string(span) + " cannot be stored");
     }
   }
   void bring_back(Span span) {
     const ThoughtStore::Found found = store_.get({kSession, span}, kv_.fingerprint());
     if (found.status != ThoughtStore::Status::ok || !kv_.restore(kSeq, span, found.blob)) {
-      fail(in_words(span) + " comes in, but did not go out as one line");
+      fail(to_string(span) + " comes in, but did not go out as one line");
     }
   }
   void drop(const Replay& now, Span span) {
@@ -230,7 +227,6 @@ RedecodeCells redecode_cells(std::span<const TraceEvent> trace) {
 
 Redecoded redecode(std::span<const TraceEvent> trace, const Vocabulary& vocabulary, Kv& first,
                    Kv& second) {
-  (void)redecode_cells(trace);  // what is not true stops here, before libllama hears of it
   Replay now;
   Player one(first, false);
   Player two(second, true);

@@ -43,8 +43,9 @@ struct RedecodeCells {
 [[nodiscard]] RedecodeCells redecode_cells(std::span<const TraceEvent> trace);
 
 // Plays a trace in two empty Kvs of the trace's model: `first` with sequence 0, `second` with the
-// sequences 0 and 1, both with the cells of redecode_cells(). `vocabulary` says which tokens end a
-// turn. Throws Error(failed) when the trace is not true, or cannot be decoded again.
+// sequences 0 and 1, both with the cells of redecode_cells(), which finds what is not true first.
+// `vocabulary` says which tokens end a turn. Throws Error(failed) when the trace is not true, or
+// cannot be decoded again.
 [[nodiscard]] Redecoded redecode(std::span<const TraceEvent> trace, const Vocabulary& vocabulary,
                                  Kv& first, Kv& second);
 

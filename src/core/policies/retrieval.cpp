@@ -59,8 +59,9 @@ class Retrieval final : public Policy {
     const Pos window = std::min(settings_.window, filler.room_left() / kWindowShare);
     filler.add_lines_backwards({std::max(0, view.decoded - window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
-    const std::vector<bool> spare = spare_lines(view, filler);
-    filler.add_lines_by(need(view, spare), settings_.miss > 0 ? 0 : kLeastNeed);
+    const std::vector<float> ranked = rank(view.evidence.lines);
+    const std::vector<bool> spare = spare_lines(view, filler, ranked);
+    filler.add_lines_by(need(view, spare, ranked), settings_.miss > 0 ? 0 : kLeastNeed);
     if (settings_.miss <= 0) filler.keep_recent_lines();
     Plan plan = std::move(filler).rest_stored();
     if (unseen(view, plan) >= settings_.second_look) {
@@ -77,10 +78,10 @@ class Retrieval final : public Policy {
     return rank;
   }
 
-  // [lines] with `miss`: the least needed lines, whose needs add up to no more. All others are to
-  // be resident. Without it none is.
-  [[nodiscard]] std::vector<bool> spare_lines(const View& view, const Filler& filler) const {
-    const std::vector<float> kept = rank(view.evidence.lines);
+  // [lines] with `miss`: the least needed lines, whose needs (`kept`) add up to no more. All others
+  // are to be resident. Without it none is.
+  [[nodiscard]] std::vector<bool> spare_lines(const View& view, const Filler& filler,
+                                              const std::vector<float>& kept) const {
     std::vector<bool> spare(kept.size(), false);
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < kept.size() && settings_.miss > 0; ++i) {
@@ -99,9 +100,9 @@ class Retrieval final : public Policy {
 
   // [lines] what each resident line is needed, and each stored one that asks to come back; below
   // zero what stays in the store or goes there.
-  [[nodiscard]] std::vector<float> need(const View& view, const std::vector<bool>& spare) const {
+  [[nodiscard]] std::vector<float> need(const View& view, const std::vector<bool>& spare,
+                                        std::vector<float> need) const {
     const LineNeed& lines = view.evidence.lines;
-    std::vector<float> need = rank(lines);
     std::vector<std::size_t> asking;
     for (std::size_t i = 0; i < need.size(); ++i) {
       const bool asked = lines.now[i] >= settings_.zoom_in ||
