@@ -1,6 +1,7 @@
 #include "http/reply_route.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -41,10 +42,19 @@ class EventWriter {
   bool pings_;
 };
 
-void set_events(httplib::Response& response, httplib::ContentProviderWithoutLength provider) {
+using Events = std::function<bool(httplib::DataSink&)>;
+
+// Streams are written in one call of httplib's: between two it would break off at stop(), before
+// the last words. `start` is let go when that call comes.
+void set_events(httplib::Response& response, StreamStarts::Promise start, Events write) {
   response.set_header("Cache-Control", "no-cache");
   response.set_header("X-Accel-Buffering", "no");  // proxies pass events on at once
-  response.set_chunked_content_provider("text/event-stream", std::move(provider));
+  response.set_chunked_content_provider("text/event-stream",
+                                        [start = std::move(start), write = std::move(write)](
+                                            std::size_t, httplib::DataSink& sink) mutable {
+                                          start.reset();
+                                          return write(sink);
+                                        });
 }
 
 // What is waited for before the status line is sent: the first text, so that an error until then
@@ -68,8 +78,6 @@ std::string last_event(const ReplyCall& call) {
   return call.plan().format->says_done() ? event("[DONE]") : "";
 }
 
-// Streams are written in one call of httplib's: between two it would break off at stop(), before
-// the last words.
 bool write_stream(ReplyCall& call, std::vector<json> chunks, EventWriter writer,
                   httplib::DataSink& sink) {
   while (true) {
@@ -85,13 +93,14 @@ bool write_stream(ReplyCall& call, std::vector<json> chunks, EventWriter writer,
 }
 
 void send_stream(const httplib::Request& request, httplib::Response& response,
-                 std::shared_ptr<ReplyCall> call) {
+                 std::shared_ptr<ReplyCall> call, StreamStarts& starts) {
+  StreamStarts::Promise start = starts.promise();
   const EventWriter writer(call->plan().ping_seconds);
   std::vector<json> first = first_chunks(*call, request);
-  set_events(response, [call = std::move(call), first = std::move(first), writer](
-                           std::size_t, httplib::DataSink& sink) {
-    return write_stream(*call, first, writer, sink);
-  });
+  set_events(response, std::move(start),
+             [call = std::move(call), first = std::move(first), writer](httplib::DataSink& sink) {
+               return write_stream(*call, first, writer, sink);
+             });
 }
 
 }  // namespace
@@ -106,9 +115,9 @@ void send(httplib::Response& response, const HttpError& error) {
 }
 
 void send_reply(const httplib::Request& request, httplib::Response& response, ReplyPlan plan,
-                Service& service) {
+                Service& service, StreamStarts& starts) {
   const auto call = std::make_shared<ReplyCall>(std::move(plan), service);
-  if (call->plan().stream) return send_stream(request, response, call);
+  if (call->plan().stream) return send_stream(request, response, call, starts);
   while (!call->finished() && !request.is_connection_closed()) (void)call->next(kWait);
   if (call->failure()) return send(response, *call->failure());
   if (!call->finished()) {
@@ -118,10 +127,10 @@ void send_reply(const httplib::Request& request, httplib::Response& response, Re
   send(response, call->whole());
 }
 
-void send_events(httplib::Response& response, Service& service) {
+void send_events(httplib::Response& response, Service& service, StreamStarts& starts) {
   constexpr int ping_seconds = 15;
   std::shared_ptr<EventStream> events = service.events();
-  set_events(response, [events](std::size_t, httplib::DataSink& sink) {
+  set_events(response, starts.promise(), [events](httplib::DataSink& sink) {
     EventWriter writer(ping_seconds);
     while (true) {
       const std::optional<std::string> record = events->next(milliseconds(100));

@@ -6,6 +6,7 @@
 
 #include "http/context.h"
 #include "http/errors.h"
+#include "http/stream_starts.h"
 
 namespace zoomr {
 
@@ -14,9 +15,9 @@ void send(httplib::Response& response, const HttpError& error);
 
 // Runs the plan. Throws Error before the first token; later errors are events of the stream.
 void send_reply(const httplib::Request& request, httplib::Response& response, ReplyPlan plan,
-                Service& service);
+                Service& service, StreamStarts& starts);
 
 // The service's trace records, until it or the client goes away.
-void send_events(httplib::Response& response, Service& service);
+void send_events(httplib::Response& response, Service& service, StreamStarts& starts);
 
 }  // namespace zoomr

@@ -37,7 +37,7 @@ constexpr const char* kUnsupported[] = {"/v1/embeddings",
 
 class Routes {
  public:
-  Routes(httplib::Server& server, const ServerOptions& options, const Backend& backend)
+  Routes(httplib::Server& server, const ServerOptions& options, Backend& backend)
       : server_(server), options_(options), backend_(backend) {}
 
   void get(const char* path, std::function<void(const Request&, Response&)> handler) {
@@ -55,14 +55,14 @@ class Routes {
     post(path, [this_backend = &backend_, plan = std::move(plan)](
                    const Request& request, Response& response, const json& body) {
       send_reply(request, response, plan(body, *this_backend->context),
-                 *this_backend->service.load());
+                 *this_backend->service.load(), this_backend->starts);
     });
   }
 
  private:
   httplib::Server& server_;
   const ServerOptions& options_;
-  const Backend& backend_;
+  Backend& backend_;
 };
 
 void add_replies(Routes& routes) {
@@ -79,7 +79,7 @@ void add_replies(Routes& routes) {
   }
 }
 
-void add_texts(Routes& routes, const Backend& backend) {
+void add_texts(Routes& routes, Backend& backend) {
   routes.post("/tokenize", [&backend](const Request&, Response& response, const json& body) {
     send(response, tokenize(body, *backend.context->vocabulary));
   });
@@ -99,7 +99,7 @@ void send_health(const Backend& backend, Response& response) {
   send(response, json{{"status", "ok"}});
 }
 
-void add_state(Routes& routes, const ServerOptions& options, const Backend& backend) {
+void add_state(Routes& routes, const ServerOptions& options, Backend& backend) {
   for (const char* path : {"/health", "/v1/health"}) {
     routes.get(path,
                [&backend](const Request&, Response& response) { send_health(backend, response); });
@@ -131,13 +131,13 @@ void add_state(Routes& routes, const ServerOptions& options, const Backend& back
     });
   }
   routes.get("/v1/zoomr/events", [&backend](const Request&, Response& response) {
-    send_events(response, *backend.service.load());
+    send_events(response, *backend.service.load(), backend.starts);
   });
 }
 
 }  // namespace
 
-void add_routes(httplib::Server& server, const ServerOptions& options, const Backend& backend) {
+void add_routes(httplib::Server& server, const ServerOptions& options, Backend& backend) {
   Routes routes(server, options, backend);
   routes.get("/", [](const Request&, Response& response) {
     response.set_header("Content-Security-Policy",

@@ -14,6 +14,10 @@ namespace zoomr {
 
 namespace {
 
+// How long streams may take to begin when the server ends. Their replies have ended by then, or
+// nobody waits for them: what is left is the way of a few hundred bytes to a socket.
+constexpr std::chrono::milliseconds kStarts{500};
+
 void set_limits(httplib::Server& server, const ServerOptions& options) {
   server.set_payload_max_length(options.max_body_bytes);
   server.set_read_timeout(options.timeout_seconds);
@@ -67,6 +71,9 @@ void HttpServer::ready(const ServerContext& context, Service& service) {
   impl_->backend.service.store(&service);
 }
 
-void HttpServer::stop() { impl_->server.stop(); }
+void HttpServer::stop() {
+  impl_->backend.starts.wait(kStarts);
+  impl_->server.stop();
+}
 
 }  // namespace zoomr

@@ -142,20 +142,22 @@ TEST(Stop, BeforeServeIsNotLost) {
   server.serve();  // returns
 }
 
-// A server that drains tells its readers how their replies ended.
+// A server that drains tells its readers how their replies ended, those too that had not begun.
 TEST(Stop, RepliesThatTheServiceHasEndedArrive) {
   for (const char* stream : {"true", "false"}) {
-    RunningServer server;
-    server.service.script.silent_after = 1;
-    RawClient client(server.port(), raw_post("/v1/chat/completions",
-                                             chat_body("\"stream\":" + std::string(stream))));
-    ASSERT_TRUE(eventually([&] { return server.service.counts->parts == 1; }));
-    std::string answer;
-    if (std::string(stream) == "true") answer = client.read_until("data: ");  // it has begun
-    server.service.drain(std::chrono::milliseconds(0));
-    EXPECT_TRUE(server.stops());
-    answer += client.read_until("interrupted");
-    EXPECT_NE(answer.find(R"("finish_reason":"interrupted")"), std::string::npos) << answer;
+    for (const int n_parts : {0, 1}) {
+      RunningServer server;
+      server.service.script.silent_after = n_parts;
+      RawClient client(server.port(), raw_post("/v1/chat/completions",
+                                               chat_body("\"stream\":" + std::string(stream))));
+      ASSERT_TRUE(eventually([&] {
+        return server.service.counts->submitted == 1 && server.service.counts->parts == n_parts;
+      }));
+      server.service.drain(std::chrono::milliseconds(0));
+      EXPECT_TRUE(server.stops());
+      const std::string answer = client.read_until("interrupted");
+      EXPECT_NE(answer.find(R"("finish_reason":"interrupted")"), std::string::npos) << answer;
+    }
   }
 }
 
