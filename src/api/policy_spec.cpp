@@ -60,6 +60,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
     options.settings.zoom_max = to_number<int>(key, value);
   else if (key == "second-look")
     options.settings.second_look = to_number<float>(key, value);
+  else if (key == "sure")
+    options.settings.sure = to_number<float>(key, value);
   else if (key == "fade")
     options.settings.fade = to_number<float>(key, value);
   else if (key == "miss")

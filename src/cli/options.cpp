@@ -367,6 +367,10 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
                  "asked is decoded again; above 1: never")
       ->each(own)
       ->group(group);
+  app.add_option("--sure", o.settings.sure,
+                 "Select retrieval: no second look where the model gives its next token this "
+                 "probability all the same; above 1: always one")
+      ->group(group);
   app.add_option("--fade", o.settings.fade,
                  "Select retrieval: what is left of a line's need after one token")
       ->each(own)

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/certainty.h"
 #include "core/check.h"
 #include "kv/cells.h"
 #include "zoomr/error.h"
@@ -68,7 +69,7 @@ void Engine::step(std::span<Session* const> sessions, Looks looks) {
   std::vector<Session*> again;
   for (const Slice& slice : step.slices) {
     alone(*slice.session, [&] {
-      if (follow_plan(*slice.session)) {
+      if (follow_plan(*slice.session, logits_of(slice))) {
         again.push_back(slice.session);
       } else {
         sample(slice);
@@ -117,11 +118,14 @@ bool Engine::decode(const Step& step) {
 
 void Engine::sample(const Slice& slice) {
   if (!slice.session->running()) return;
-  slice.session->sample(slice.logits_row < 0 ? std::span<const float>{}
-                                             : kv_.logits(slice.logits_row));
+  slice.session->sample(logits_of(slice));
 }
 
-bool Engine::follow_plan(Session& session) {
+std::span<const float> Engine::logits_of(const Slice& slice) {
+  return slice.logits_row < 0 ? std::span<const float>{} : kv_.logits(slice.logits_row);
+}
+
+bool Engine::follow_plan(Session& session, std::span<const float> logits) {
   if (!session.running()) return false;
   const Plan plan = session.plan();
   const Edit edit = diff(session.residency(), plan, session.timeline());
@@ -131,6 +135,7 @@ bool Engine::follow_plan(Session& session) {
   if (!broken.empty()) throw Error(ErrorCode::bug, "invariant broken: " + broken);
   if (plan.again_from < 0 || !kv_.can_rewind()) return false;
   if (!session.may_look_again(plan.again_from)) return false;
+  if (plan.unless_sure <= 1 && certainty(logits) >= plan.unless_sure) return false;
   const Span span{plan.again_from, session.decoded()};
   kv_.drop(session.options().seq, span);
   session.applied({.kind = EditKind::again, .span = span});

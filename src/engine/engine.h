@@ -75,10 +75,11 @@ class Engine {
   void foresee(Session& session);
   [[nodiscard]] bool decode(const Step& step);
   void sample(const Slice& slice);
+  [[nodiscard]] std::span<const float> logits_of(const Slice& slice);
   // Of sessions whose newest tokens are to be decoded again.
   void look_again(std::span<Session* const> sessions);
-  // True when its newest tokens are to be decoded again.
-  bool follow_plan(Session& session);
+  // True when its newest tokens are to be decoded again; `logits`: of the newest, if it has any.
+  bool follow_plan(Session& session, std::span<const float> logits = {});
   void apply(const Edit& edit, Session& session);
   [[nodiscard]] EditEvent drop(Session& session, Span span);
   [[nodiscard]] EditEvent zoom_out(Session& session, Span span);

@@ -92,6 +92,7 @@ Json run_settings(const RunOptions& o) {
                    {"zoom-in-name", o.settings.zoom_in_name},
                    {"zoom-max", o.settings.zoom_max},
                    {"second-look", o.settings.second_look},
+                   {"sure", o.settings.sure},
                    {"fade", o.settings.fade},
                    {"miss", o.settings.miss},
                    {"select-config", o.select_config},

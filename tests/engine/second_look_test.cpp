@@ -96,6 +96,28 @@ TEST(SecondLook, AboveOneIsNever) {
   EXPECT_GT(t.session->stats().missed_mean(), with.session->stats().missed_mean() + 0.05);
 }
 
+// The fake's logits lie between 0 and 1: of many tokens it is never sure.
+TEST(SecondLook, NotWhereTheModelIsSureAllTheSame) {
+  Stage stage(planted_options(96));
+  Scene scene = looking();
+  scene.sure = 0;
+  Thinker sure(scene);
+  run(stage, {&sure});
+  EXPECT_TRUE(looks(sure).empty());
+  EXPECT_GT(sure.session->stats().zoom_ins, 30);  // the lines come back for what follows
+  expect_nothing_lost(sure);
+  sure.expect_true_trace();
+  Stage other(planted_options(96));
+  Scene always = looking();
+  always.sure = 1.1F;
+  Thinker never_sure(always);
+  run(other, {&never_sure});
+  Stage third(planted_options(96));
+  Thinker unsure(looking());
+  run(third, {&unsure});
+  EXPECT_EQ(looks(unsure), looks(never_sure));
+}
+
 // The one after it is sampled from the second decode: the text is that of the last logits.
 TEST(SecondLook, ThePositionsGoOnAsEver) {
   Stage stage(planted_options(96));

@@ -106,6 +106,7 @@ struct Scene {
   std::string select = "paper";
   std::vector<RetrievalHead> heads = {};
   float second_look = 0.15F;
+  float sure = 0.95F;
   float miss = 0;
   SummaryMode summaries = SummaryMode::none;
   std::function<Token()> next = random_words(1);
@@ -119,6 +120,7 @@ struct Thinker {
                                   .select = scene.select,
                                   .heads = scene.heads,
                                   .second_look = scene.second_look,
+                                  .sure = scene.sure,
                                   .miss = scene.miss,
                                   .summaries = scene.summaries != SummaryMode::none};
     auto policy = make_policy(scene.policy, settings);

@@ -6,7 +6,7 @@
 //             token; a name head reads it at the name, some tokens before it is needed; an order
 //             head reads, where an item's number comes, the label of the item before
 //   Settings  window, sink, heads, name_heads, order_heads, zoom_in, zoom_in_name, zoom_max,
-//             second_look, fade, miss
+//             second_look, sure, fade, miss
 //   Unit      line
 //   Lost      nothing
 //
@@ -14,7 +14,8 @@
 // first, at most zoom_max a token. What is resident and was needed a moment ago stays before what
 // is only recent; the need fades, so that a line that nobody asks for any more makes room. When
 // what comes back would have got much of the value or order heads' attention, the token was decoded
-// without what it asked for: it is decoded again. With `miss` the budget is a ceiling: as little
+// without what it asked for: it is decoded again, unless the model is sure of the next one all the
+// same. With `miss` the budget is a ceiling: as little
 // stays as leaves no more than that share of attention waiting.
 #include <algorithm>
 #include <vector>
@@ -66,6 +67,7 @@ class Retrieval final : public Policy {
     Plan plan = std::move(filler).rest_stored();
     if (unseen(view, plan) >= settings_.second_look) {
       plan.again_from = view.decoded - view.evidence.lines.tokens;
+      plan.unless_sure = settings_.sure;
     }
     return plan;
   }
@@ -153,6 +155,9 @@ std::unique_ptr<Policy> make_retrieval(const PolicySettings& settings) {
   }
   if (settings.second_look < 0) {
     throw Error(ErrorCode::bad_input, "--second-look must not be negative (above 1: never)");
+  }
+  if (settings.sure < 0) {
+    throw Error(ErrorCode::bad_input, "--sure must not be negative (above 1: no token is)");
   }
   if (settings.zoom_max < 1) throw Error(ErrorCode::bad_input, "--zoom-max must be at least 1");
   return std::make_unique<Retrieval>(settings);
