@@ -201,6 +201,7 @@ TEST(Retrieval, ATokenThatMissedWhatComesBackIsDecodedAgain) {
   w.room = 66;
   w.evidence.lines = need_of({{3, 0.5F}, {5, 0.3F}});
   EXPECT_EQ(retrieval()->plan(w.view()).again_from, 114);
+  EXPECT_EQ(retrieval()->plan(w.view()).unless_sure, 0.95F);
   w.evidence.lines = need_of({{3, 0.5F}});  // it was there
   EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
   w.room = 24;  // it was not, but does not fit
@@ -402,6 +403,7 @@ TEST(Registry, AnUnknownPolicyNamesTheKnownOnes) {
 
 TEST(Registry, AnUnknownSelectionIsRefused) {
   EXPECT_THROW((void)make_policy("zoomr", {.select = "magic"}), Error);
+  EXPECT_THROW((void)make_policy("zoomr", {.select = "retrieval", .sure = -0.1F}), Error);
 }
 
 // Every policy, every room: the plan breaks no invariant.
