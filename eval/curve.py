@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 
 LOOKS = {
     "zoomr": ("ZoomR", "#0a7d5a", "o"),
+    "zoomr:sure=2": ("ZoomR, every second look", "#7bb8a4", "v"),
     "oracle": ("oracle: sees what full KV attends to", "#8e5bd0", "D"),
     "zoomr:select=paper": ("the paper's rule", "#d97706", "s"),
     "streaming-llm": ("window (streaming-llm)", "#3b82c4", "^"),
