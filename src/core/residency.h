@@ -32,8 +32,8 @@ struct Plan {
   // The second look: the newest tokens, from here on, were decoded without what comes back now, and
   // are decoded again behind it. < 0: as they are.
   Pos again_from = -1;
-  // Unless the model gives its next token at least this probability: then what comes back would
-  // not change it.
+  // Unless the model gives its next token at least this probability: then what comes back hardly
+  // changes it.
   float unless_sure = 2;
 };
 

@@ -79,7 +79,7 @@ void add_replies(Routes& routes) {
   }
 }
 
-void add_texts(Routes& routes, Backend& backend) {
+void add_texts(Routes& routes, const Backend& backend) {
   routes.post("/tokenize", [&backend](const Request&, Response& response, const json& body) {
     send(response, tokenize(body, *backend.context->vocabulary));
   });

@@ -10,9 +10,9 @@ StreamStarts::Promise StreamStarts::promise() {
   return {nullptr, [this](void*) { let_go(); }};
 }
 
-bool StreamStarts::wait(std::chrono::milliseconds longest) {
+void StreamStarts::wait(std::chrono::milliseconds longest) {
   std::unique_lock lock(mutex_);
-  return none_left_.wait_for(lock, longest, [this] { return n_ == 0; });
+  none_left_.wait_for(lock, longest, [this] { return n_ == 0; });
 }
 
 void StreamStarts::let_go() {

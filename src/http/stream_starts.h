@@ -15,8 +15,8 @@ class StreamStarts {
   using Promise = std::shared_ptr<void>;
   [[nodiscard]] Promise promise();
 
-  // Until none is left; false: the time was over first. Any thread.
-  bool wait(std::chrono::milliseconds longest);
+  // Until none is left, or the time is over. Any thread.
+  void wait(std::chrono::milliseconds longest);
 
  private:
   void let_go();

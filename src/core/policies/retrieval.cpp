@@ -15,8 +15,8 @@
 // is only recent; the need fades, so that a line that nobody asks for any more makes room. When
 // what comes back would have got much of the value or order heads' attention, the token was decoded
 // without what it asked for: it is decoded again, unless the model is sure of the next one all the
-// same. With `miss` the budget is a ceiling: as little
-// stays as leaves no more than that share of attention waiting.
+// same. With `miss` the budget is a ceiling: as little stays as leaves no more than that share of
+// attention waiting.
 #include <algorithm>
 #include <vector>
 
