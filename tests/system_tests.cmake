@@ -61,6 +61,8 @@ zoomr_python_tests(cli/test_selection.py cli)
 zoomr_python_tests(cli/test_tools.py cli)
 zoomr_python_tests(cli/test_readme.py cli)
 zoomr_python_tests(http/test_server.py server CLASSES)
+zoomr_python_tests(http/test_openai.py server CLASSES)
+zoomr_python_tests(http/test_turns.py server CLASSES)
 zoomr_python_tests(http/test_docs.py server)
 # ZOOMR_SOAK_SECONDS: how long, 30 otherwise.
 add_test(NAME server.soak COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/http/soak.py)

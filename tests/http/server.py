@@ -19,6 +19,7 @@ sys.path[:0] = [str(HERE.parent / "cli"), str(ROOT / "out-python")]
 from program import SMOL, ZOOMR  # noqa: E402
 
 PATIENCE = 60  # seconds until a test that waits gives up
+COLOUR = [{"role": "user", "content": "Name a colour."}]
 
 
 class Server:
