@@ -32,7 +32,8 @@ struct PolicySettings {
   int zoom_max = 3;           // most lines that come back at one token
   float second_look = 0.05F;  // share at which the token that asked is decoded again; > 1: never
   float sure = 0.95F;         // unless its next token has this probability; > 1: none has
-  float fade = 0.8F;          // what is left of a line's need after one token
+  float second_look_name = 0.2F;  // the same of the name heads, however sure; > 1: never
+  float fade = 0.8F;              // what is left of a line's need after one token
   // The budget is then a ceiling: lines wait in the store as long as the need of all that wait
   // adds up to no more than this share of attention. 0: off, what fits the budget stays.
   float miss = 0;

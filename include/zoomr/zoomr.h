@@ -77,6 +77,7 @@ struct RunOptions {
   std::string summary_end = "<|end_of_summary|>";
   int line_min = 8;       // tokens
   int line_max = 64;      // tokens
+  int clause_min = 12;    // tokens from which on a clause ends a line too; 0: none does
   int thought_max = 256;  // tokens
   bool pin_prompt = true;
   // Of a prompt that does not fit the budget: so many first tokens stay; < 0: an eighth of it.

@@ -60,6 +60,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
     options.settings.zoom_max = to_number<int>(key, value);
   else if (key == "second-look")
     options.settings.second_look = to_number<float>(key, value);
+  else if (key == "second-look-name")
+    options.settings.second_look_name = to_number<float>(key, value);
   else if (key == "sure")
     options.settings.sure = to_number<float>(key, value);
   else if (key == "fade")
@@ -81,7 +83,8 @@ void set(RunOptions& options, const std::string& key, const std::string& value) 
         ErrorCode::bad_input,
         "unknown policy setting '" + key +
             "': select, heads, name-heads, order-heads, window, sink, vote-k, consensus, zoom-in, "
-            "zoom-in-name, zoom-max, second-look, fade, miss, select-config, summaries, ctk, ctv "
+            "zoom-in-name, zoom-max, second-look, sure, second-look-name, fade, miss, "
+            "select-config, summaries, ctk, ctv "
             "or budget");
   options.own_selection |= is_of_selection(key);
 }

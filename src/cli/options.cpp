@@ -371,6 +371,10 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
                  "Select retrieval: no second look where the model gives its next token this "
                  "probability all the same; above 1: always one")
       ->group(group);
+  app.add_option("--second-look-name", o.settings.second_look_name,
+                 "Select retrieval: the same share of the name heads, however sure the model is of "
+                 "its next token; above 1: never")
+      ->group(group);
   app.add_option("--fade", o.settings.fade,
                  "Select retrieval: what is left of a line's need after one token")
       ->each(own)
@@ -394,6 +398,10 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
   app.add_option("--summary-end", o.summary_end, "Closing delimiter of a summary")->group(group);
   app.add_option("--line-min", o.line_min, "Least tokens of a line")->group(group);
   app.add_option("--line-max", o.line_max, "Most tokens of a line")->group(group);
+  app.add_option(
+         "--clause-min", o.clause_min,
+         "A line of so many tokens ends behind a comma, semicolon or colon too; 0: none does")
+      ->group(group);
   app.add_option("--thought-max", o.thought_max,
                  "Tokens after which a thought ends at its next line")
       ->group(group);

@@ -232,6 +232,8 @@ void add_flags(CLI::App& app, TuneCommand& t) {
   app.add_option("--fade", t.fade, "Values to try")->delimiter(',');
   app.add_option("--line-min", t.run.line_min, "Least tokens of a line");
   app.add_option("--line-max", t.run.line_max, "Most tokens of a line");
+  app.add_option("--clause-min", t.run.clause_min,
+                 "A clause of so many tokens is a line; 0: none is");
   app.add_flag("--json", t.json, "Print JSON");
 }
 

@@ -17,6 +17,10 @@ constexpr std::string_view kSentenceEnds = ".!?";
 constexpr std::string_view kClosers = "\"')]*";
 // Ideographic full stop, full-width exclamation and question mark.
 constexpr std::array<std::string_view, 3> kWideEnds = {"\u3002", "\uff01", "\uff1f"};
+constexpr std::string_view kClauseEnds = ",;:";
+// Full-width comma, semicolon and colon, ideographic comma.
+constexpr std::array<std::string_view, 4> kWideClauseEnds = {"\uff0c", "\uff1b", "\uff1a",
+                                                             "\u3001"};
 // Closing quotes and brackets that follow a sentence end.
 constexpr std::array<std::string_view, 7> kWideClosers = {"\u2019", "\u201d", "\u300b", "\u300d",
                                                           "\u300f", "\u3011", "\uff09"};
@@ -76,6 +80,7 @@ Segmenter::Segmenter(SegmenterOptions options) : options_(std::move(options)) {
   require(options_.line_min >= 1, "a line's least length must be at least 1 token");
   require(options_.line_max >= options_.line_min,
           "a line's greatest length must be at least its least length");
+  require(options_.clause_min >= 0, "a clause's least length must not be negative");
   require(options_.thought_max >= 1, "a thought's greatest length must be at least 1 token");
   require(options_.summary_max >= 1, "a summary's greatest length must be at least 1 token");
   const Delimiters& d = options_.delimiters;
@@ -154,6 +159,8 @@ Segmenter::Ending Segmenter::ending() const {
     return twice ? Ending::paragraph : Ending::newline;
   }
   if (last + 1 != text.size()) return Ending::none;  // blanks were written: the chance is gone
+  if (kClauseEnds.find(text[last]) != std::string_view::npos) return Ending::clause;
+  if (ends_with_any(text, kWideClauseEnds)) return Ending::wide_clause;
   text = without_closers(text);
   if (ends_with_any(text, kWideEnds)) return Ending::wide_sentence;
   const bool ends = !text.empty() && kSentenceEnds.find(text.back()) != std::string_view::npos;
@@ -166,6 +173,8 @@ bool Segmenter::cuts_before(const Timeline& timeline, std::string_view piece) co
   if (piece.empty() || is_newlines(piece)) return false;
   switch (ending()) {
     case Ending::none:
+    case Ending::clause:
+    case Ending::wide_clause:
       return false;
     case Ending::sentence:
       return kBlanks.find(piece[0]) != std::string_view::npos;
@@ -178,8 +187,23 @@ bool Segmenter::cuts_before(const Timeline& timeline, std::string_view piece) co
   return false;
 }
 
+// Is what stands in front of this next piece a clause that is long enough to be a line? A thought
+// that is due waits for the end of a line.
+bool Segmenter::ends_with_clause(const Timeline& timeline, std::string_view piece) const {
+  if (options_.clause_min == 0 || piece.empty() || !has_open_segment(timeline)) return false;
+  if (timeline.open_line().size() < std::max(options_.clause_min, options_.line_min)) return false;
+  if (timeline.segments().back().span.size() >= options_.thought_max) return false;
+  const Ending end = ending();
+  return end == Ending::wide_clause ||
+         (end == Ending::clause && kBlanks.find(piece[0]) != std::string_view::npos);
+}
+
 void Segmenter::append(Timeline& timeline, Token token, std::string_view piece) {
-  if (cuts_before(timeline, piece)) close_line(timeline);
+  if (cuts_before(timeline, piece)) {
+    close_line(timeline);
+  } else if (ends_with_clause(timeline, piece)) {
+    timeline.close_line(timeline.size());
+  }
   if (!has_open_segment(timeline)) {
     forget_text();
     timeline.open_segment(kind_, kind_ == SegmentKind::prompt && options_.pin_prompt);

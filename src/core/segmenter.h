@@ -5,8 +5,11 @@
 // delimiter at their own last token; a sentence or line end at the first token behind it (since
 // "3." may go on as "3.14", and "\n" as "\n\n").
 //
-//   line     ends at a sentence or line end with at least line_min tokens, or at line_max tokens
-//            at once; at the end of its segment it may be shorter
+//   line     ends at a sentence or line end with at least line_min tokens, behind a clause (a
+//   comma,
+//            semicolon or colon and white space) with at least clause_min, or at line_max tokens at
+//            once; at the end of its segment it may be shorter. A clause is no boundary to vote at,
+//            and ends no thought
 //   thought  ends at a paragraph end with at least line_min tokens, at a delimiter, or at the first
 //            line end with at least thought_max tokens
 //   summary  runs from its opening to its closing delimiter, both included, at most summary_max
@@ -42,6 +45,7 @@ struct Delimiters {
 struct SegmenterOptions {
   int line_min = 8;       // tokens
   int line_max = 64;      // tokens
+  int clause_min = 12;    // tokens; 0: a clause ends no line
   int thought_max = 256;  // tokens
   int summary_max = 256;  // tokens
   bool pin_prompt = true;
@@ -60,7 +64,8 @@ struct DelimiterFaults {
 
 class Segmenter {
  public:
-  // Throws Error(bad_input) unless 1 <= line_min <= line_max and the other lengths are at least 1.
+  // Throws Error(bad_input) unless 1 <= line_min <= line_max, 0 <= clause_min and the other lengths
+  // are at least 1.
   explicit Segmenter(SegmenterOptions options);
 
   // Appends prompt tokens; lines are cut in them too, since a prompt need not be pinned.
@@ -83,8 +88,16 @@ class Segmenter {
 
  private:
   // What the open segment's text ends with, as far as it can end a line: a wide sentence end
-  // ("\u3002") needs no white space behind it.
-  enum class Ending : std::uint8_t { none, sentence, wide_sentence, newline, paragraph };
+  // ("\u3002") needs no white space behind it, nor does a wide clause ("\uff0c").
+  enum class Ending : std::uint8_t {
+    none,
+    clause,
+    wide_clause,
+    sentence,
+    wide_sentence,
+    newline,
+    paragraph
+  };
   enum class Role : std::uint8_t { think_begin, think_end, summary_begin, summary_end };
   struct Match {  // a delimiter in text_
     Role role = Role::think_begin;
@@ -94,6 +107,7 @@ class Segmenter {
 
   [[nodiscard]] Ending ending() const;
   [[nodiscard]] bool cuts_before(const Timeline& timeline, std::string_view piece) const;
+  [[nodiscard]] bool ends_with_clause(const Timeline& timeline, std::string_view piece) const;
   void append(Timeline& timeline, Token token, std::string_view piece);
   void cut_after(Timeline& timeline);
   void close_line(Timeline& timeline);

@@ -9,6 +9,7 @@ namespace zoomr {
 void check_options(const RunOptions& o) {
   require(o.line_min >= 1 && o.line_max >= o.line_min,
           "--line-min must be at least 1 and --line-max no less");
+  require(o.clause_min >= 0, "--clause-min must not be negative (0: a clause ends no line)");
   require(o.thought_max >= o.line_max, "--thought-max must be at least --line-max");
   require(o.settings.window >= 1, "--window must be at least 1");
   require(o.settings.sink >= 0, "--sink must not be negative");
@@ -34,6 +35,7 @@ SessionOptions session_options(const RunOptions& options, const Prompt& prompt) 
           .summaries = parse_summary_mode(options.summaries),
           .segmenter = {.line_min = options.line_min,
                         .line_max = options.line_max,
+                        .clause_min = options.clause_min,
                         .thought_max = options.thought_max,
                         .summary_max = 4 * options.line_max,
                         .pin_prompt = options.pin_prompt,

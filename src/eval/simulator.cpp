@@ -79,6 +79,7 @@ SessionOptions session_options(const Recording& recording, const RunOptions& opt
           .loop_guard = false,
           .segmenter = {.line_min = options.line_min,
                         .line_max = options.line_max,
+                        .clause_min = options.clause_min,
                         .thought_max = options.thought_max,
                         .pin_prompt = options.pin_prompt}};
 }

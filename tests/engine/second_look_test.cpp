@@ -118,6 +118,23 @@ TEST(SecondLook, NotWhereTheModelIsSureAllTheSame) {
   EXPECT_EQ(looks(unsure), looks(never_sure));
 }
 
+// The head that looks back as a name head, beside a value head that looks nowhere.
+TEST(SecondLook, ANameHeadsNeedIsNoMatterOfCertainty) {
+  Stage stage(planted_options(96));
+  Scene scene = looking(0, 1.1F);
+  std::swap(scene.heads, scene.name_heads);
+  scene.heads = {{.layer = 1, .head = 1, .key_head = 0}};
+  scene.sure = 0;
+  Thinker t(scene);
+  run(stage, {&t});
+  const std::map<Pos, int> counts = looks(t);
+  EXPECT_GT(counts.size(), 30U);
+  for (const auto& [pos, n] : counts) EXPECT_EQ(n, 1) << pos;
+  expect_same_residents(stage.kv, t);
+  expect_nothing_lost(t);
+  t.expect_true_trace();
+}
+
 // The one after it is sampled from the second decode: the text is that of the last logits.
 TEST(SecondLook, ThePositionsGoOnAsEver) {
   Stage stage(planted_options(96));

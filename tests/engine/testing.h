@@ -105,6 +105,7 @@ struct Scene {
   bool loop_guard = false;
   std::string select = "paper";
   std::vector<RetrievalHead> heads = {};
+  std::vector<RetrievalHead> name_heads = {};
   float second_look = 0.15F;
   float sure = 0.95F;
   float miss = 0;
@@ -119,6 +120,7 @@ struct Thinker {
                                   .sink = 4,
                                   .select = scene.select,
                                   .heads = scene.heads,
+                                  .name_heads = scene.name_heads,
                                   .second_look = scene.second_look,
                                   .sure = scene.sure,
                                   .miss = scene.miss,

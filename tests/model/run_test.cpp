@@ -185,6 +185,7 @@ TEST(Run, RefusesOptionsThatDoNotFit) {
   refused([](auto& o) { o.budget = {.tokens = 63, .beyond_prompt = true}; });
   refused([](auto& o) { o.line_min = 0; });
   refused([](auto& o) { o.line_max = 4; });
+  refused([](auto& o) { o.clause_min = -1; });
   refused([](auto& o) { o.settings.window = 0; });
   refused([](auto& o) { o.summaries = "always"; });
   refused([](auto& o) {

@@ -161,7 +161,7 @@ TEST(Retrieval, WithMissTheBudgetIsACeiling) {
   EXPECT_THROW((void)retrieval(1.5F), Error);
 }
 
-TEST(Retrieval, ANameBringsALineInAheadWithoutASecondLook) {
+TEST(Retrieval, ANameBringsALineInAhead) {
   World w = chain();
   w.residency = {{{0, 10}, {90, 115}}, {{10, 90}}};
   w.room = 56;
@@ -169,7 +169,6 @@ TEST(Retrieval, ANameBringsALineInAheadWithoutASecondLook) {
   w.evidence.lines.soon[4] = w.evidence.lines.kept[4] = 0.5F;
   const Plan plan = retrieval()->plan(w.view());
   EXPECT_EQ(plan.resident, (SpanSet{{0, 10}, {40, 50}, {90, 115}}));
-  EXPECT_LT(plan.again_from, 0);
 }
 
 // The label of the item before comes back where the next number is written, and that token is
@@ -206,6 +205,22 @@ TEST(Retrieval, ATokenThatMissedWhatComesBackIsDecodedAgain) {
   EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
   w.room = 24;  // it was not, but does not fit
   w.evidence.lines = need_of({{5, 0.3F}});
+  EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
+}
+
+// What a name head reads is for later tokens: the next one's certainty says nothing about it.
+TEST(Retrieval, ANameThatMissedItsLineIsDecodedAgainHoweverSureTheModelIs) {
+  World w = chain();
+  w.residency = {{{0, 10}, {30, 40}, {90, 115}}, {{10, 30}, {40, 90}}};
+  w.room = 66;
+  w.evidence.lines = need_of({});
+  w.evidence.lines.soon[5] = w.evidence.lines.kept[5] = 0.4F;
+  EXPECT_TRUE(retrieval()->plan(w.view()).resident.covers({50, 60}));
+  EXPECT_EQ(retrieval()->plan(w.view()).again_from, 114);
+  EXPECT_GT(retrieval()->plan(w.view()).unless_sure, 1);
+  w.evidence.lines.now[5] = 0.5F;  // the value heads ask for it as well
+  EXPECT_GT(retrieval()->plan(w.view()).unless_sure, 1);
+  w.residency = {{{0, 10}, {50, 60}, {90, 115}}, {{10, 50}, {60, 90}}};  // it was there
   EXPECT_LT(retrieval()->plan(w.view()).again_from, 0);
 }
 
@@ -404,6 +419,8 @@ TEST(Registry, AnUnknownPolicyNamesTheKnownOnes) {
 TEST(Registry, AnUnknownSelectionIsRefused) {
   EXPECT_THROW((void)make_policy("zoomr", {.select = "magic"}), Error);
   EXPECT_THROW((void)make_policy("zoomr", {.select = "retrieval", .sure = -0.1F}), Error);
+  EXPECT_THROW((void)make_policy("zoomr", {.select = "retrieval", .second_look_name = -0.1F}),
+               Error);
 }
 
 // Every policy, every room: the plan breaks no invariant.

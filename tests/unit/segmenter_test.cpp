@@ -52,6 +52,52 @@ TEST(Segmenter, ShortSentencesJoin) {
   EXPECT_EQ(c.lines(), (Pieces{"No. Yes. So it is.", " Good"}));
 }
 
+SegmenterOptions with_clauses() {
+  SegmenterOptions options = small();
+  options.clause_min = 3;
+  return options;
+}
+
+TEST(Segmenter, ALongClauseIsALineOfItsOwnButNoBoundaryToVoteAt) {
+  const Pieces pieces = {"If", " it", ",", " then", " we", " go", ",", " or", " stay", ".", " So"};
+  const Cut c = cut(pieces, with_clauses());
+  EXPECT_EQ(c.lines(), (Pieces{"If it,", " then we go,", " or stay.", " So"}));
+  for (std::size_t i = 0; i < pieces.size(); ++i) EXPECT_EQ(c.boundaries[i].sentence, i == 10) << i;
+  SegmenterOptions none = small();
+  none.clause_min = 0;
+  EXPECT_EQ(cut(pieces, none).lines(), (Pieces{"If it, then we go, or", " stay.", " So"}));
+}
+
+TEST(Segmenter, AShortClauseGoesOn) {
+  const Cut c = cut({"a", ",", " b", ";", " c", ":", " d"}, with_clauses());
+  EXPECT_EQ(c.lines(), (Pieces{"a, b;", " c: d"}));
+}
+
+TEST(Segmenter, ACommaInsideANumberEndsNothing) {
+  const Cut c = cut({"It", " is", " 10", ",", "000", " or", " 3", ":", "1"}, with_clauses());
+  EXPECT_EQ(c.lines(), (Pieces{"It is 10,000 or 3:", "1"}));  // only at the greatest length, eight
+}
+
+TEST(Segmenter, WideClauseEndsNeedNoSpace) {
+  const Cut c =
+      cut({"\u5929", "\u6c14", "\uff0c", "\u597d", "\u5417", "\u3001", "\u662f"}, with_clauses());
+  EXPECT_EQ(c.lines(), (Pieces{"\u5929\u6c14\uff0c", "\u597d\u5417\u3001", "\u662f"}));
+}
+
+// A thought that is due waits for the end of a sentence: a clause must not put it off for ever.
+TEST(Segmenter, AClauseEndsNoThought) {
+  SegmenterOptions options = with_clauses();
+  options.thought_max = 8;
+  Pieces pieces;
+  for (int i = 0; i < 20; ++i) pieces.insert(pieces.end(), {" so", " on", ","});
+  const Cut c = cut(pieces, options);
+  EXPECT_EQ(c.lines()[0], " so on,");
+  for (const Segment& s : c.timeline.segments()) {
+    EXPECT_LT(s.span.size(), options.thought_max + options.line_max);
+  }
+  EXPECT_GT(c.timeline.segments().size(), 3U);
+}
+
 TEST(Segmenter, ALineEndsAtItsGreatestLength) {
   const Cut c = cut(Pieces(20, " x"), small());
   ASSERT_EQ(c.timeline.lines().size(), 3U);
@@ -106,6 +152,7 @@ TEST(Segmenter, RefusesLengthsThatMakeNoSense) {
   const SegmenterOptions good;
   for (const auto& spoil : std::vector<void (*)(SegmenterOptions&)>{
            [](SegmenterOptions& o) { o.line_min = 0; },
+           [](SegmenterOptions& o) { o.clause_min = -1; },
            [](SegmenterOptions& o) { o.line_max = o.line_min - 1; },
            [](SegmenterOptions& o) { o.thought_max = 0; },
            [](SegmenterOptions& o) { o.summary_max = -1; }}) {

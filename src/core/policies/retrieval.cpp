@@ -6,17 +6,17 @@
 //             token; a name head reads it at the name, some tokens before it is needed; an order
 //             head reads, where an item's number comes, the label of the item before
 //   Settings  window, sink, heads, name_heads, order_heads, zoom_in, zoom_in_name, zoom_max,
-//             second_look, sure, fade, miss
+//             second_look, sure, second_look_name, fade, miss
 //   Unit      line
 //   Lost      nothing
 //
 // A stored line comes back when its share of a kind's attention reaches the threshold, the neediest
 // first, at most zoom_max a token. What is resident and was needed a moment ago stays before what
 // is only recent; the need fades, so that a line that nobody asks for any more makes room. When
-// what comes back would have got much of the value or order heads' attention, the token was decoded
-// without what it asked for: it is decoded again, unless the model is sure of the next one all the
-// same. With `miss` the budget is a ceiling: as little stays as leaves no more than that share of
-// attention waiting.
+// what comes back would have got much of the heads' attention, the token was decoded without what
+// it asked for: it is decoded again; where value or order heads asked, unless the model is sure of
+// the next one all the same. With `miss` the budget is a ceiling: as little stays as leaves no more
+// than that share of attention waiting.
 #include <algorithm>
 #include <vector>
 
@@ -65,10 +65,7 @@ class Retrieval final : public Policy {
     filler.add_lines_by(need(view, spare, ranked), settings_.miss > 0 ? 0 : kLeastNeed);
     if (settings_.miss <= 0) filler.keep_recent_lines();
     Plan plan = std::move(filler).rest_stored();
-    if (unseen(view, plan) >= settings_.second_look) {
-      plan.again_from = view.decoded - view.evidence.lines.tokens;
-      plan.unless_sure = settings_.sure;
-    }
+    look_again(view, plan);
     return plan;
   }
 
@@ -126,19 +123,25 @@ class Retrieval final : public Policy {
     return need;
   }
 
-  // The share of the value heads' attention, or of the order heads' if that is more, that falls on
-  // what comes back only now.
-  [[nodiscard]] static float unseen(const View& view, const Plan& plan) {
+  // The shares of attention that fall on what comes back only now: was the token decoded without
+  // what it asked for? What value and order heads read is for the next token. What name heads read
+  // is for later ones, so how sure the model is of the next one says nothing about it.
+  void look_again(const View& view, Plan& plan) const {
     float now = 0;
+    float soon = 0;
     float order = 0;
     const LineNeed& lines = view.evidence.lines;
     for (std::size_t i = 0; i < lines.now.size(); ++i) {
       const Span span = view.timeline.lines()[i].span;
       if (!plan.resident.covers(span) || !view.residency.stored.covers(span)) continue;
       now += lines.now[i];
+      soon += lines.soon[i];
       order += lines.order[i];
     }
-    return std::max(now, order);
+    const bool at_name = soon >= settings_.second_look_name;
+    if (!at_name && std::max(now, order) < settings_.second_look) return;
+    plan.again_from = view.decoded - lines.tokens;
+    if (!at_name) plan.unless_sure = settings_.sure;
   }
 
   PolicySettings settings_;
@@ -153,8 +156,9 @@ std::unique_ptr<Policy> make_retrieval(const PolicySettings& settings) {
     throw Error(ErrorCode::bad_input,
                 "--zoom-in, --zoom-in-name, --fade and --miss are shares between 0 and 1");
   }
-  if (settings.second_look < 0) {
-    throw Error(ErrorCode::bad_input, "--second-look must not be negative (above 1: never)");
+  if (settings.second_look < 0 || settings.second_look_name < 0) {
+    throw Error(ErrorCode::bad_input,
+                "--second-look and --second-look-name must not be negative (above 1: never)");
   }
   if (settings.sure < 0) {
     throw Error(ErrorCode::bad_input, "--sure must not be negative (above 1: no token is)");
