@@ -214,10 +214,9 @@ void check_head_flags(const RunOptions& o) {
   if (o.select_config == "auto" || o.select_config == "none") return;
   (void)read_select_file(o.select_config);
   if (!has_own_selection(o)) return;
-  throw Error(ErrorCode::bad_input,
-              "--select-config " + o.select_config +
-                  " names the selection's settings: --window, --zoom-in, --zoom-in-name, "
-                  "--zoom-max, --second-look and --fade have no place beside it");
+  throw Error(ErrorCode::bad_input, "--select-config " + o.select_config +
+                                        " names the selection's settings: " + selection_flags() +
+                                        " have no place beside it");
 }
 
 void settle_heads(const LlamaModel& model, RunOptions& options, const Tell& tell) {

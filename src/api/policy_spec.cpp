@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api/heads.h"
+#include "api/select_file.h"
 #include "core/policy.h"
 
 namespace zoomr {
@@ -28,11 +29,6 @@ Number to_number(const std::string& key, const std::string& value) {
                 "policy setting " + key + " needs a number, not '" + value + "'");
   }
   return number;
-}
-
-bool is_of_selection(const std::string& key) {
-  return key == "window" || key == "zoom-in" || key == "zoom-in-name" || key == "zoom-max" ||
-         key == "second-look" || key == "fade";
 }
 
 void set(RunOptions& options, const std::string& key, const std::string& value) {

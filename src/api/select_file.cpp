@@ -1,5 +1,9 @@
 #include "api/select_file.h"
 
+#include <algorithm>
+#include <array>
+#include <variant>
+
 #include "api/head_file.h"
 #include "zoomr/error.h"
 
@@ -9,29 +13,70 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
+
+struct Setting {
+  const char* name;
+  std::variant<int PolicySettings::*, float PolicySettings::*> member;
+};
+
+// What `zoomr tune` chooses. How sure a model must be (`sure`) is not among it: a recording does
+// not say how sure the model was.
+constexpr std::array kSelection = {
+    Setting{"window", &PolicySettings::window},
+    Setting{"zoom_in", &PolicySettings::zoom_in},
+    Setting{"zoom_in_name", &PolicySettings::zoom_in_name},
+    Setting{"zoom_max", &PolicySettings::zoom_max},
+    Setting{"second_look", &PolicySettings::second_look},
+    Setting{"second_look_name", &PolicySettings::second_look_name},
+    Setting{"fade", &PolicySettings::fade},
+};
+
+// action(name, member) of each.
+template <typename Action>
+void each_of_selection(Action action) {
+  for (const auto& [name, member] : kSelection) {
+    std::visit([&action, name = name](auto of) { action(name, of); }, member);
+  }
+}
+
+std::string flag_name(std::string name) {
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
 
 // nullopt: another version, or values that no run takes. Throws json::exception.
 std::optional<PolicySettings> parse_selection(const Json& json) {
   if (json.at("zoomr_select") != kVersion) return std::nullopt;
-  const PolicySettings s = {.window = json.at("window").get<int>(),
-                            .zoom_in = json.at("zoom_in").get<float>(),
-                            .zoom_in_name = json.at("zoom_in_name").get<float>(),
-                            .zoom_max = json.at("zoom_max").get<int>(),
-                            .second_look = json.at("second_look").get<float>(),
-                            .fade = json.at("fade").get<float>()};
+  PolicySettings s;
+  each_of_selection([&](const char* name, auto of) { json.at(name).get_to(s.*of); });
   const auto share = [](float value) { return value >= 0 && value <= 1; };
-  const bool sound = s.window >= 1 && s.zoom_max >= 1 && s.second_look >= 0 && share(s.zoom_in) &&
-                     share(s.zoom_in_name) && share(s.fade);
+  const bool sound = s.window >= 1 && s.zoom_max >= 1 && s.second_look >= 0 &&
+                     s.second_look_name >= 0 && share(s.zoom_in) && share(s.zoom_in_name) &&
+                     share(s.fade);
   return sound ? std::optional(s) : std::nullopt;
 }
 
 }  // namespace
 
-Json selection_json(const PolicySettings& s) {
-  return {
-      {"window", s.window},     {"zoom_in", s.zoom_in},         {"zoom_in_name", s.zoom_in_name},
-      {"zoom_max", s.zoom_max}, {"second_look", s.second_look}, {"fade", s.fade}};
+bool is_of_selection(const std::string& setting) {
+  return std::ranges::any_of(kSelection,
+                             [&](const Setting& of) { return flag_name(of.name) == setting; });
+}
+
+std::string selection_flags() {
+  std::string flags;
+  for (const Setting& of : kSelection) {
+    if (&of != &kSelection.front()) flags += &of == &kSelection.back() ? " and " : ", ";
+    flags += "--" + flag_name(of.name);
+  }
+  return flags;
+}
+
+Json selection_json(const PolicySettings& settings) {
+  Json json;
+  each_of_selection([&](const char* name, auto of) { json[name] = settings.*of; });
+  return json;
 }
 
 Json to_json(const SelectFile& file) {
@@ -48,12 +93,7 @@ Json to_json(const SelectFile& file) {
 }
 
 void copy_selection(const PolicySettings& from, PolicySettings& to) {
-  to.window = from.window;
-  to.zoom_in = from.zoom_in;
-  to.zoom_in_name = from.zoom_in_name;
-  to.zoom_max = from.zoom_max;
-  to.second_look = from.second_look;
-  to.fade = from.fade;
+  each_of_selection([&](const char* /*name*/, auto of) { to.*of = from.*of; });
 }
 
 bool same_selection(const PolicySettings& a, const PolicySettings& b) {

@@ -21,8 +21,12 @@ struct SelectFile {
 };
 
 [[nodiscard]] nlohmann::ordered_json to_json(const SelectFile& file);
-// The selection's settings by their members' names: window, zoom_in, zoom_in_name, zoom_max,
-// second_look, fade.
+// Is it the selection's, named as on the command line: window, zoom-in, zoom-in-name, zoom-max,
+// second-look, second-look-name or fade?
+[[nodiscard]] bool is_of_selection(const std::string& setting);
+// For people: "--window, --zoom-in, ... and --fade".
+[[nodiscard]] std::string selection_flags();
+// The selection's settings by their members' names.
 [[nodiscard]] nlohmann::ordered_json selection_json(const PolicySettings& settings);
 // Those settings alone, from one to the other; and are they equal?
 void copy_selection(const PolicySettings& from, PolicySettings& to);

@@ -10,6 +10,7 @@
 
 #include "api/heads.h"
 #include "api/policy_spec.h"
+#include "api/select_file.h"
 #include "core/policy.h"
 
 namespace zoomr {
@@ -342,9 +343,9 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
       ->group(group);
   add_head_flags(app, o);
   app.add_option("--select-config", o.select_config,
-                 "Select retrieval: file of zoomr tune with --window, --zoom-in, --zoom-in-name, "
-                 "--zoom-max, --second-look and --fade; auto: what tune kept for this model, when "
-                 "none of these is typed; none: the defaults")
+                 "Select retrieval: file of zoomr tune with " + selection_flags() +
+                     "; auto: what tune kept for this model, when none of these is typed; none: "
+                     "the defaults")
       ->group(group);
   const auto own = [&o](const std::string& /*typed*/) { o.own_selection = true; };
   app.add_option("--vote-k", o.settings.vote_k, "Votes of each head")->group(group);
@@ -374,6 +375,7 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
   app.add_option("--second-look-name", o.settings.second_look_name,
                  "Select retrieval: the same share of the name heads, however sure the model is of "
                  "its next token; above 1: never")
+      ->each(own)
       ->group(group);
   app.add_option("--fade", o.settings.fade,
                  "Select retrieval: what is left of a line's need after one token")

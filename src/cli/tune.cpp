@@ -43,6 +43,7 @@ std::vector<PolicySettings> combinations(const TuneCommand& t) {
   vary(t.zoom_in_name, &PolicySettings::zoom_in_name);
   vary(t.zoom_max, &PolicySettings::zoom_max);
   vary(t.second_look, &PolicySettings::second_look);
+  vary(t.second_look_name, &PolicySettings::second_look_name);
   vary(t.fade, &PolicySettings::fade);
   return all;
 }
@@ -176,6 +177,7 @@ nlohmann::ordered_json to_json(const std::vector<Trial>& trials) {
                     {"zoom-in-name", t.settings.zoom_in_name},
                     {"zoom-max", t.settings.zoom_max},
                     {"second-look", t.settings.second_look},
+                    {"second-look-name", t.settings.second_look_name},
                     {"fade", t.settings.fade},
                     {"look_ups", t.sum.look_ups},
                     {"found", t.sum.found},
@@ -191,20 +193,21 @@ nlohmann::ordered_json to_json(const std::vector<Trial>& trials) {
 }
 
 void print(const std::vector<Trial>& trials, std::ostream& out) {
-  out << "| budget | window | zoom in | at names | most | second look | fade | look-ups | found % "
-         "| ahead % | missed mass | p95 | moves a token | looks a token | mean resident |\n"
+  out << "| budget | window | zoom in | at names | most | second look | of a name | fade "
+         "| look-ups | found % | ahead % | missed mass | p95 | moves a token | looks a token "
+         "| mean resident |\n"
          "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | "
-         "---: | ---: | ---: |\n";
+         "---: | ---: | ---: | ---: |\n";
   for (const Trial& t : trials) {
     char row[256];
-    std::snprintf(
-        row, sizeof row,
-        "| %s | %d | %.3f | %.3f | %d | %.3f | %.3f | %d | %.1f | %.1f | %.4f | %.4f | %.3f | "
-        "%.3f | %.0f |\n",
-        t.budget.c_str(), t.settings.window, t.settings.zoom_in, t.settings.zoom_in_name,
-        t.settings.zoom_max, t.settings.second_look, t.settings.fade, t.sum.look_ups,
-        share(t.sum.found, t.sum.look_ups), share(t.sum.ahead, t.sum.look_ups), t.sum.missed_mean,
-        t.sum.missed_p95, t.sum.moves, t.sum.second_looks, t.sum.mean_resident);
+    std::snprintf(row, sizeof row,
+                  "| %s | %d | %.3f | %.3f | %d | %.3f | %.3f | %.3f | %d | %.1f | %.1f | %.4f | "
+                  "%.4f | %.3f | %.3f | %.0f |\n",
+                  t.budget.c_str(), t.settings.window, t.settings.zoom_in, t.settings.zoom_in_name,
+                  t.settings.zoom_max, t.settings.second_look, t.settings.second_look_name,
+                  t.settings.fade, t.sum.look_ups, share(t.sum.found, t.sum.look_ups),
+                  share(t.sum.ahead, t.sum.look_ups), t.sum.missed_mean, t.sum.missed_p95,
+                  t.sum.moves, t.sum.second_looks, t.sum.mean_resident);
     out << row;
   }
 }
@@ -229,6 +232,7 @@ void add_flags(CLI::App& app, TuneCommand& t) {
   app.add_option("--zoom-in-name", t.zoom_in_name, "Values to try")->delimiter(',');
   app.add_option("--zoom-max", t.zoom_max, "Values to try")->delimiter(',');
   app.add_option("--second-look", t.second_look, "Values to try")->delimiter(',');
+  app.add_option("--second-look-name", t.second_look_name, "Values to try")->delimiter(',');
   app.add_option("--fade", t.fade, "Values to try")->delimiter(',');
   app.add_option("--line-min", t.run.line_min, "Least tokens of a line");
   app.add_option("--line-max", t.run.line_max, "Most tokens of a line");
@@ -243,7 +247,8 @@ int tune_command(const TuneCommand& command, std::ostream& out) {
   TuneCommand tried = command;
   settle_heads(command, recordings.front(), tried.run.settings);
   const PolicySettings& of = tried.run.settings;
-  if (of.name_heads.empty() && of.order_heads.empty()) tried.zoom_in_name.resize(1);  // of no use
+  if (of.name_heads.empty()) tried.second_look_name.resize(1);  // of no use
+  if (of.name_heads.empty() && of.order_heads.empty()) tried.zoom_in_name.resize(1);
   std::vector<Trial> trials;
   for (const std::string& budget : tried.budgets) {
     for (const PolicySettings& settings : combinations(tried)) {

@@ -26,6 +26,7 @@ struct TuneCommand {
   std::vector<float> zoom_in_name = {0.3F, 0.15F};
   std::vector<int> zoom_max = {3};
   std::vector<float> second_look = {0.05F, 0.15F};
+  std::vector<float> second_look_name = {0.2F};
   std::vector<float> fade = {0.8F, 0.9F};
   bool json = false;
 };

@@ -79,13 +79,15 @@ class Tune(Case):
     def test_a_table_of_settings(self):
         out = self.ok(
             "tune", self.record, "--heads", "18.6,18.7", "--name-heads", "17.4", "--budget", "+72", "--window", "8,32",
-            "--zoom-in", "0.05", "--zoom-in-name", "1", "--second-look", "0.05,2", "--fade", "0.9", "--select-config", "none",
+            "--zoom-in", "0.05", "--zoom-in-name", "1", "--second-look", "0.05,2", "--second-look-name", "0.2,2", "--fade", "0.9",
+            "--select-config", "none",
         ).stdout.decode()
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines()[2:]]
-        self.assertEqual(len(rows), 4)
-        self.assertEqual([row[1] for row in rows], ["8", "8", "32", "32"])
-        self.assertTrue(all(float(row[13]) == 0 for row in rows if row[5] == "2.000"))
-        self.assertTrue(all(0 <= float(row[10]) <= 1 for row in rows))
+        self.assertEqual(len(rows), 8)
+        self.assertEqual([row[1] for row in rows], ["8"] * 4 + ["32"] * 4)
+        self.assertTrue(all(float(row[14]) == 0 for row in rows if row[5:7] == ["2.000", "2.000"]))
+        self.assertTrue(all(float(row[14]) > 0 for row in rows if row[5] == "0.050"))
+        self.assertTrue(all(0 <= float(row[11]) <= 1 for row in rows))
 
     def test_the_best_misses_least_over_budgets_and_recordings(self):
         kept = self.path("mine.json")
@@ -109,7 +111,7 @@ class Tune(Case):
     def test_the_best_is_kept_and_used_from_then_on(self):
         self.refused("tune", self.record, says="run zoomr heads MODEL first", env={"XDG_CACHE_HOME": self.path("empty")})
         self.ok("heads", SMOL, env=self.env)
-        typed = ("--window", "4", "--zoom-in", "0.6", "--second-look", "2", "--fade", "0.5", "--zoom-max", "1")
+        typed = ("--window", "4", "--zoom-in", "0.6", "--second-look", "2", "--second-look-name", "0.9", "--fade", "0.5", "--zoom-max", "1")
         before, _ = self.in_force()
         done = self.ok("tune", self.record, *self.ONE[:2], *typed, "--zoom-in-name", "0.3", env=self.env)
         self.assertIn("used from now on", done.stderr.decode())
@@ -127,7 +129,7 @@ class Tune(Case):
         ):
             found, told = self.in_force(*args)
             self.assertEqual(says in told, settings is tuned, args)
-            for name in ("window", "zoom-in", "zoom-in-name", "zoom-max", "second-look", "fade"):
+            for name in ("window", "zoom-in", "zoom-in-name", "zoom-max", "second-look", "second-look-name", "fade"):
                 self.assertEqual(found[name], settings[name], (args, name))
         with open(kept, "w") as file:
             file.write("{")

@@ -21,6 +21,7 @@ SelectFile example() {
                        .zoom_in_name = 0.25F,
                        .zoom_max = 5,
                        .second_look = 1.5F,
+                       .second_look_name = 0.4F,
                        .fade = 0.7F},
           .n_tokens = 1000,
           .missed_mass = 0.09};
@@ -34,6 +35,7 @@ TEST(SelectFile, ComesBackAsItWas) {
   PolicySettings own{.sink = 9, .heads = {{.layer = 7}}};
   copy_selection(*settings, own);
   EXPECT_EQ(own.zoom_in, 0.1F);
+  EXPECT_EQ(own.second_look_name, 0.4F);
   EXPECT_EQ(own.window, 12);
   EXPECT_EQ(own.sink, 9);  // none of the selection's
   EXPECT_EQ(own.heads.size(), 1U);
@@ -62,7 +64,7 @@ TEST(SelectFile, OfAnotherKeyOrHeadsOrDamagedIsNone) {
   }
   for (const char* member :
        {"zoomr_select", "key", "value_heads", "name_heads", "order_heads", "window", "zoom_in",
-        "zoom_in_name", "zoom_max", "second_look", "fade"}) {
+        "zoom_in_name", "zoom_max", "second_look", "second_look_name", "fade"}) {
     auto without = json;
     without.erase(member);
     EXPECT_FALSE(found(without)) << member;
@@ -72,6 +74,7 @@ TEST(SelectFile, OfAnotherKeyOrHeadsOrDamagedIsNone) {
                                       {"zoom_in_name", -0.1},
                                       {"zoom_max", 0.0},
                                       {"second_look", -1.0},
+                                      {"second_look_name", -1.0},
                                       {"fade", 2.0},
                                       {"zoomr_select", 1.0}}) {
     auto wrong = json;
@@ -103,6 +106,16 @@ TEST(SelectFile, OfTheUserSaysWhatIsWrong) {
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("cannot read"), std::string::npos);
   }
+}
+
+TEST(SelectFile, NamesTheFlagsThatItStandsFor) {
+  EXPECT_TRUE(is_of_selection("zoom-in-name"));
+  EXPECT_TRUE(is_of_selection("second-look-name"));
+  EXPECT_FALSE(is_of_selection("zoom_in"));
+  EXPECT_FALSE(is_of_selection("sure"));
+  EXPECT_EQ(selection_flags(),
+            "--window, --zoom-in, --zoom-in-name, --zoom-max, --second-look, --second-look-name "
+            "and --fade");
 }
 
 // Beside the heads, of the same model and key.
