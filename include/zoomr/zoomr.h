@@ -67,8 +67,9 @@ struct RunOptions {
   std::string name_heads = "auto";  // auto: the probe's or the file's, with L.H none; L.H,...; none
   std::string order_heads = "auto";  // likewise
   // Of select retrieval: whose window, zoom_in, zoom_in_name, zoom_max, second_look,
-  // second_look_name and fade hold. auto: what `zoomr tune` kept for this model and these heads, unless `settings` have others than
-  // the defaults; a file of zoomr tune; none: those of `settings`.
+  // second_look_name and fade hold. auto: what `zoomr tune` kept for this model and these heads,
+  // unless `settings` have others than the defaults; a file of zoomr tune; none: those of
+  // `settings`.
   std::string select_config = "auto";
   bool own_selection = false;  // auto leaves `settings` alone although they are the defaults
 
