@@ -41,7 +41,7 @@ def draw(rows, path):
     axes.set_ylabel("look-ups right,\npoints against full KV")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0.0, 0.52), fontsize=9)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0.12, 0.55), fontsize=9)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 
