@@ -56,6 +56,19 @@ std::span<const HeadLayout::Item> items_of(const HeadLayout& layout, int layer) 
   return {first, last};
 }
 
+// How many rows from the i-th on are rows of this ubatch and follow each other; 0: the i-th is
+// none.
+template <typename Follows>
+std::size_t run_of(const std::vector<int>& rows, std::size_t i, int first_row, int n_rows,
+                   const Follows& follows) {
+  const auto here = [&](std::size_t k) {
+    return k < rows.size() && rows[k] >= first_row && rows[k] < first_row + n_rows;
+  };
+  std::size_t n = 0;
+  while (here(i + n) && (n == 0 || follows(i + n))) ++n;
+  return n;
+}
+
 // Cells that the first row of an attention's mask lets through; src[3] is f16 or f32, [n_cells,
 // n_tokens], -inf where hidden (llama-graph.cpp, build_attn_inp_kq_mask). -1: there is no mask.
 int count_visible(const ggml_tensor* node) {
@@ -107,6 +120,7 @@ void Tap::arm(const Capture& capture) {
   learning_ = false;
   armed_ = capture.any();
   fault_.clear();
+  cells_tensor_ = nullptr;
   for (Layer& layer : state_) layer = {};
   if (!armed_) return;
   capture_ = capture;
@@ -183,21 +197,60 @@ void Tap::take_queries(const ggml_tensor* node, int layer, int first_row, int n_
   const auto items = items_of(observation_.query_layout, layer);
   if (items.empty()) return;
   const ggml_tensor* q = node->src[0];  // f32 [d_head, n_tokens, n_head], permuted
-  for (std::size_t i = 0; i < capture_.query_rows.size(); ++i) {
-    const int row = capture_.query_rows[i] - first_row;
-    if (row < 0 || row >= n_rows) continue;
-    float* out = observation_.queries.data() + i * observation_.query_layout.row_size;
-    for (const auto& item : items) {
-      const std::size_t offset = static_cast<std::size_t>(row) * q->nb[1] +
-                                 static_cast<std::size_t>(item.head.head) * q->nb[2];
-      const std::size_t size = static_cast<std::size_t>(item.d) * sizeof(float);
-      if (!in_range(q, offset, size)) {
+  const auto& wanted = capture_.query_rows;
+  const auto offset_of = [&](std::size_t i, const HeadLayout::Item& item) {
+    return static_cast<std::size_t>(wanted[i] - first_row) * q->nb[1] +
+           static_cast<std::size_t>(item.head.head) * q->nb[2];
+  };
+  const auto size_of = [](const HeadLayout::Item& item) {
+    return static_cast<std::size_t>(item.d) * sizeof(float);
+  };
+  // The heads of a token lie side by side, and so do tokens: all of a run of rows, from its first
+  // to its last item, comes in one copy.
+  const bool packed = q->nb[2] < q->nb[1];
+  for (std::size_t i = 0; i < wanted.size();) {
+    const std::size_t n = run_of(wanted, i, first_row, n_rows, [&](std::size_t k) {
+      return packed && wanted[k] == wanted[k - 1] + 1;
+    });
+    for (auto first = items.begin(); n > 0 && first != items.end();) {
+      const auto last = packed ? items.end() : first + 1;
+      const std::size_t begin = offset_of(i, *first);
+      const std::size_t end = offset_of(i + n - 1, *(last - 1)) + size_of(*(last - 1));
+      if (!copy(q, begin, end)) {
         fault_ = "a query lies outside of its tensor";
         return;
       }
-      ggml_backend_tensor_get(q, out + item.offset, offset, size);
+      for (; first != last; ++first) {
+        for (std::size_t k = i; k < i + n; ++k) {
+          float* out = observation_.queries.data() + k * observation_.query_layout.row_size;
+          std::memcpy(out + first->offset, copied_.data() + (offset_of(k, *first) - begin),
+                      size_of(*first));
+        }
+      }
     }
+    i += std::max<std::size_t>(n, 1);
   }
+}
+
+// These bytes of a tensor, into copied_; false: it has them not. A copy from a device is a round
+// trip to it, whatever its size: what lies together is fetched together.
+bool Tap::copy(const ggml_tensor* tensor, std::size_t begin, std::size_t end) {
+  if (!in_range(tensor, begin, end - begin)) return false;
+  copied_.resize(end - begin);
+  ggml_backend_tensor_get(tensor, copied_.data(), begin, end - begin);
+  return true;
+}
+
+// The cells that the ubatch's tokens are written to; false: in an unknown way. The layers of a
+// graph share the tensor that names them, so it is read once.
+bool Tap::read_cells(const ggml_tensor* index, int first_row, int n_rows) {
+  if (index->type != GGML_TYPE_I64 || index->ne[0] != n_rows) return false;
+  if (index == cells_tensor_ && first_row == cells_first_row_) return true;
+  cells_.resize(static_cast<std::size_t>(n_rows));
+  ggml_backend_tensor_get(index, cells_.data(), 0, cells_.size() * sizeof(std::int64_t));
+  cells_tensor_ = index;
+  cells_first_row_ = first_row;
+  return true;
 }
 
 void Tap::take_keys(const Layer& state, int layer, int first_row, int n_rows) {
@@ -207,36 +260,43 @@ void Tap::take_keys(const Layer& state, int layer, int first_row, int n_rows) {
     fault_ = "no node writes the keys of layer " + std::to_string(layer);
     return;
   }
-  const ggml_tensor* index = state.set_rows->src[1];  // i64 [n_tokens]: the cells
-  const ggml_tensor* root = root_of(state.set_rows);
-  if (index->type != GGML_TYPE_I64 || index->ne[0] != n_rows) {
+  if (!read_cells(state.set_rows->src[1], first_row, n_rows)) {
     fault_ = "the keys of layer " + std::to_string(layer) + " are written in an unknown way";
     return;
   }
-  cells_.resize(static_cast<std::size_t>(n_rows));
-  ggml_backend_tensor_get(index, cells_.data(), 0, cells_.size() * sizeof(std::int64_t));
+  const ggml_tensor* root = root_of(state.set_rows);
   const std::size_t row_bytes = ggml_row_size(root->type, root->ne[0]);
-  row_.resize(row_bytes);
-  row_f32_.resize(static_cast<std::size_t>(root->ne[0]));
-  for (std::size_t i = 0; i < capture_.key_rows.size(); ++i) {
-    const int row = capture_.key_rows[i] - first_row;
-    if (row < 0 || row >= n_rows) continue;
-    const auto offset = static_cast<std::size_t>(cells_[static_cast<std::size_t>(row)]) * row_bytes;
-    if (!in_range(root, offset, row_bytes)) {
+  const auto& wanted = capture_.key_rows;
+  const auto cell_of = [&](std::size_t i) {
+    return static_cast<std::size_t>(cells_[static_cast<std::size_t>(wanted[i] - first_row)]);
+  };
+  for (std::size_t i = 0; i < wanted.size();) {
+    const std::size_t n = run_of(wanted, i, first_row, n_rows,
+                                 [&](std::size_t k) { return cell_of(k) == cell_of(k - 1) + 1; });
+    if (n > 0 && !copy(root, cell_of(i) * row_bytes, (cell_of(i) + n) * row_bytes)) {
       fault_ = "a key lies outside of its tensor";
       return;
     }
-    const bool f32 = root->type == GGML_TYPE_F32;
-    void* target = f32 ? static_cast<void*>(row_f32_.data()) : static_cast<void*>(row_.data());
-    ggml_backend_tensor_get(root, target, offset, row_bytes);
-    if (!f32) ggml_get_type_traits(root->type)->to_float(row_.data(), row_f32_.data(), root->ne[0]);
-    float* out = observation_.keys.data() + i * observation_.key_layout.row_size;
-    for (const auto& item : items) {
-      const std::size_t begin =
-          static_cast<std::size_t>(item.head.head) * static_cast<std::size_t>(item.d);
-      if (begin + static_cast<std::size_t>(item.d) > row_f32_.size()) continue;
-      std::copy_n(row_f32_.data() + begin, item.d, out + item.offset);
-    }
+    for (std::size_t k = 0; k < n; ++k) keep_keys(items, *root, k * row_bytes, i + k);
+    i += std::max<std::size_t>(n, 1);
+  }
+}
+
+// Of the cache row that lies in copied_ at this byte, the heads of the items, as key row `i`.
+void Tap::keep_keys(std::span<const HeadLayout::Item> items, const ggml_tensor& root,
+                    std::size_t at, std::size_t i) {
+  row_f32_.resize(static_cast<std::size_t>(root.ne[0]));
+  if (root.type == GGML_TYPE_F32) {
+    std::memcpy(row_f32_.data(), copied_.data() + at, row_f32_.size() * sizeof(float));
+  } else {
+    ggml_get_type_traits(root.type)->to_float(copied_.data() + at, row_f32_.data(), root.ne[0]);
+  }
+  float* out = observation_.keys.data() + i * observation_.key_layout.row_size;
+  for (const auto& item : items) {
+    const std::size_t begin =
+        static_cast<std::size_t>(item.head.head) * static_cast<std::size_t>(item.d);
+    if (begin + static_cast<std::size_t>(item.d) > row_f32_.size()) continue;
+    std::copy_n(row_f32_.data() + begin, item.d, out + item.offset);
   }
 }
 

@@ -53,6 +53,10 @@ class Tap {
   void learn_cache(const ggml_tensor* root);
   void take_queries(const ggml_tensor* node, int layer, int first_row, int n_rows);
   void take_keys(const Layer& state, int layer, int first_row, int n_rows);
+  bool copy(const ggml_tensor* tensor, std::size_t begin, std::size_t end);
+  bool read_cells(const ggml_tensor* index, int first_row, int n_rows);
+  void keep_keys(std::span<const HeadLayout::Item> items, const ggml_tensor& root, std::size_t at,
+                 std::size_t i);
   Layer& layer_state(int layer);
 
   bool learning_ = false;
@@ -66,9 +70,11 @@ class Tap {
   std::size_t cache_bytes_ = 0;
   int attention_width_ = 0;
   std::string fault_;
-  std::vector<std::byte> row_;  // one cache row as stored
+  std::vector<std::byte> copied_;  // what the last copy() brought
   std::vector<float> row_f32_;
-  std::vector<std::int64_t> cells_;  // SET_ROWS indices of the ubatch
+  std::vector<std::int64_t> cells_;            // SET_ROWS indices of the ubatch
+  const ggml_tensor* cells_tensor_ = nullptr;  // that they were read from
+  int cells_first_row_ = 0;
 };
 
 }  // namespace zoomr
