@@ -14,6 +14,9 @@ constexpr std::size_t most_heads(HeadKind kind) { return kind == HeadKind::order
 constexpr double kLeastScore = 0.1;
 constexpr double kLeastShare = 0.5;  // of the best score
 
+constexpr std::size_t kMostFilled = 10;  // value heads, where fewer than most_heads stand out
+constexpr double kLeastFilled = 0.03;    // twice what evenly spread attention gives one of 64 facts
+
 std::size_t index(HeadKind kind) { return static_cast<std::size_t>(kind); }
 
 }  // namespace
@@ -80,14 +83,19 @@ std::vector<HeadScore> ranked(std::vector<HeadScore> scores, HeadKind kind) {
 }
 
 std::vector<RetrievalHead> choose_heads(const std::vector<HeadScore>& scores, HeadKind kind) {
-  const double best = best_score(scores, kind);
-  std::vector<RetrievalHead> heads;
-  for (const HeadScore& s : ranked(scores, kind)) {
-    const double score = score_of(s, kind);
-    if (heads.size() == most_heads(kind) || score < kLeastScore) break;
-    if (score < kLeastShare * best) break;
-    if (!s.windowed) heads.push_back({s.head.layer, s.head.head, s.key_head});
-  }
+  const std::vector<HeadScore> by_score = ranked(scores, kind);
+  const auto take = [&](std::size_t most, double least) {
+    std::vector<RetrievalHead> heads;
+    for (const HeadScore& s : by_score) {
+      if (heads.size() == most || score_of(s, kind) < least) break;
+      if (!s.windowed) heads.push_back({s.head.layer, s.head.head, s.key_head});
+    }
+    return heads;
+  };
+  const double outstanding = std::max(kLeastScore, kLeastShare * best_score(scores, kind));
+  std::vector<RetrievalHead> heads = take(most_heads(kind), outstanding);
+  const bool few = !heads.empty() && heads.size() < most_heads(kind);
+  if (few && kind == HeadKind::value) heads = take(kMostFilled, kLeastFilled);
   return heads;
 }
 

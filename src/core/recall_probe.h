@@ -39,7 +39,7 @@ struct HeadScore {
 }
 
 // Changes when the text, the scores or the rule do: what an older probe found is not used.
-constexpr int kProbeVersion = 3;
+constexpr int kProbeVersion = 4;
 
 struct HeadProbe {
   std::vector<HeadScore> scores;  // every query head, by layer and head
@@ -71,10 +71,11 @@ class HeadScorer {
 [[nodiscard]] std::vector<HeadScore> ranked(std::vector<HeadScore> scores, HeadKind kind);
 
 // The best heads of a kind, the best first: at most 6 (order heads: 2), with at least 0.1 and at
-// least half of the best one's score. Lines are ranked by the mean over the chosen heads, so one
-// that looks at the right line far more rarely than the best adds noise: half keeps it out. Six,
-// since each costs its keys for all tokens, and the seventh of a model that has so many says what
-// six say. Below a tenth a head looks nowhere in particular.
+// least half of the best one's score. Six, since each costs its keys for all tokens, and the
+// seventh of a model that has so many says what six say. Below a tenth a head looks nowhere in
+// particular. Where fewer than six value heads stand out so, the next best are followed too, down
+// to 0.03 and up to ten: text asks for more than facts, and many weak heads know of it what few
+// strong ones don't (docs/selection.md).
 [[nodiscard]] std::vector<RetrievalHead> choose_heads(const std::vector<HeadScore>& scores,
                                                       HeadKind kind);
 

@@ -59,12 +59,12 @@ TEST_F(HeadFiles, ComeBackAsTheyWere) {
 
 TEST_F(HeadFiles, NameTheChosenHeads) {
   const auto json = to_json(example());
-  EXPECT_EQ(json["value_heads"].dump(), R"(["2.3"])");  // 0.25 is less than half of 0.75
+  EXPECT_EQ(json["value_heads"].dump(), R"(["2.3","0.1"])");  // the second fills up
   EXPECT_EQ(json["name_heads"].dump(), R"(["0.1"])");
   EXPECT_EQ(json["order_heads"].dump(), R"(["0.1"])");
   ASSERT_TRUE(write_whole(path("mine.json"), json.dump()));
   const NamedHeads named = read_named_heads(path("mine.json"));
-  EXPECT_EQ(named.values, (std::vector<Head>{{2, 3}}));
+  EXPECT_EQ(named.values, (std::vector<Head>{{2, 3}, {0, 1}}));
   EXPECT_EQ(named.names, (std::vector<Head>{{0, 1}}));
   EXPECT_EQ(named.order, (std::vector<Head>{{0, 1}}));
 }

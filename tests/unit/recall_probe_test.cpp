@@ -193,55 +193,59 @@ TEST(HeadScores, LayersWithAWindowHaveNone) {
   EXPECT_EQ(scores[2].value, 0);
 }
 
-std::vector<HeadScore> with_values(std::initializer_list<double> values) {
+// Heads with these scores of the kind; in the other kinds they rank the other way round.
+std::vector<int> chosen(std::initializer_list<double> values, HeadKind kind = HeadKind::value) {
   std::vector<HeadScore> scores;
   for (const double value : values) {
+    const double other = 0.5 - value / 2;
     scores.push_back({.head = {static_cast<int>(scores.size()), 0},
-                      .value = value,
-                      .name = 0.5 - value / 2,
-                      .order = value});
+                      .value = kind == HeadKind::value ? value : other,
+                      .name = kind == HeadKind::name ? value : other,
+                      .order = kind == HeadKind::order ? value : other});
   }
-  return scores;
-}
-
-std::vector<int> chosen(std::initializer_list<double> values, HeadKind kind = HeadKind::value) {
   std::vector<int> layers;
-  for (const auto& head : choose_heads(with_values(values), kind)) layers.push_back(head.layer);
+  for (const auto& head : choose_heads(scores, kind)) layers.push_back(head.layer);
   return layers;
 }
 
 TEST(ChooseHeads, TakesTheBestWithinHalfOfTheFirst) {
-  EXPECT_EQ(chosen({0.1, 0.68, 0.66, 0.3}), (std::vector<int>{1, 2}));
   EXPECT_EQ(chosen({0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96}),
             (std::vector<int>{6, 5, 4, 3, 2, 1}));
-  EXPECT_EQ(chosen({0.15, 0.12, 0.09}), (std::vector<int>{0, 1}));  // weak ones still
-  EXPECT_TRUE(chosen({0.09, 0.05}).empty());
-  EXPECT_EQ(chosen({0.9, 0.1, 0.4}, HeadKind::name), (std::vector<int>{1, 2}));
+  EXPECT_TRUE(chosen({0.09, 0.05}).empty());  // nothing that fills up either
+  EXPECT_EQ(chosen({0.1, 0.9, 0.45, 0.4}, HeadKind::name), (std::vector<int>{1, 2}));
   EXPECT_EQ(chosen({0.7, 0.8, 0.9}, HeadKind::order), (std::vector<int>{2, 1}));  // two are enough
+}
+
+TEST(ChooseHeads, FillsUpWhereFewValueHeadsStandOut) {
+  EXPECT_EQ(chosen({0.1, 0.68, 0.66, 0.3}), (std::vector<int>{1, 2, 3, 0}));
+  EXPECT_EQ(chosen({0.15, 0.12, 0.09, 0.029}), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(chosen({0.9, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05}).size(), 10U);
+  EXPECT_EQ(chosen({0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.44}).size(), 6U);  // six stand out
+  EXPECT_EQ(chosen({0.9, 0.8, 0.7, 0.6, 0.5, 0.44, 0.43}).size(), 7U);  // five do
+  EXPECT_EQ(chosen({0.2, 0.9, 0.8}, HeadKind::order), (std::vector<int>{1, 2}));
 }
 
 // The ten best of each kind on four models, as `zoomr heads` measured them.
 TEST(ChooseHeads, OnRecordedScores) {
-  const auto n = [](std::initializer_list<double> values) { return chosen(values).size(); };
-  // SmolLM2-135M: two heads look values up, three names
-  EXPECT_EQ(n({0.62, 0.48, 0.09, 0.09, 0.05, 0.04, 0.03, 0.03, 0.03, 0.03}), 2U);
-  EXPECT_EQ(n({0.71, 0.68, 0.41, 0.28, 0.23, 0.22, 0.21, 0.08, 0.05, 0.05}), 3U);
-  // Gemma-3-270M: the second has a third of the first
-  EXPECT_EQ(n({0.36, 0.11, 0.02, 0.01, 0.01, 0, 0, 0, 0, 0}), 1U);
-  EXPECT_EQ(n({0.67, 0.64, 0.09, 0.02, 0.01, 0.01, 0.01, 0, 0, 0}), 2U);
-  // Qwen2.5-Coder 0.5B and 1.5B: more than are followed
-  EXPECT_EQ(n({0.94, 0.81, 0.81, 0.80, 0.75, 0.63, 0.60, 0.53, 0.51, 0.46}), 6U);
-  EXPECT_EQ(n({0.96, 0.90, 0.88, 0.82, 0.81, 0.79, 0.62, 0.60, 0.56, 0.56}), 6U);
-  EXPECT_EQ(n({0.97, 0.94, 0.86, 0.84, 0.81, 0.76, 0.73, 0.72, 0.70, 0.64}), 6U);
-  EXPECT_EQ(n({0.97, 0.95, 0.89, 0.83, 0.80, 0.80, 0.80, 0.71, 0.65, 0.58}), 6U);
-  // Order heads: SmolLM2-135M, Gemma-3-270M, Qwen2.5-Coder 0.5B and 1.5B
-  const auto n_order = [](std::initializer_list<double> values) {
-    return chosen(values, HeadKind::order).size();
+  const auto n = [](HeadKind kind, std::initializer_list<double> values) {
+    return chosen(values, kind).size();
   };
-  EXPECT_EQ(n_order({0.68, 0.63, 0.60, 0.41, 0.29, 0.28, 0.25, 0.24, 0.20, 0.18}), 2U);
-  EXPECT_EQ(n_order({0.23, 0.11, 0.08, 0.05, 0.03, 0.03, 0.02, 0.01, 0.01, 0.01}), 1U);
-  EXPECT_EQ(n_order({0.92, 0.84, 0.63, 0.56, 0.41, 0.39, 0.38, 0.37, 0.33, 0.32}), 2U);
-  EXPECT_EQ(n_order({0.78, 0.76, 0.63, 0.37, 0.36, 0.33, 0.26, 0.26, 0.25, 0.25}), 2U);
+  using enum HeadKind;
+  // SmolLM2-135M: two heads look values up, three names
+  EXPECT_EQ(n(value, {0.62, 0.48, 0.09, 0.09, 0.05, 0.04, 0.03, 0.03, 0.03, 0.03}), 10U);
+  EXPECT_EQ(n(name, {0.71, 0.68, 0.41, 0.28, 0.23, 0.22, 0.21, 0.08, 0.05, 0.05}), 3U);
+  EXPECT_EQ(n(order, {0.68, 0.63, 0.60, 0.41, 0.29, 0.28, 0.25, 0.24, 0.20, 0.18}), 2U);
+  // Gemma-3-270M: the second has a third of the first
+  EXPECT_EQ(n(value, {0.36, 0.11, 0.02, 0.01, 0.01, 0, 0, 0, 0, 0}), 2U);
+  EXPECT_EQ(n(name, {0.67, 0.64, 0.09, 0.02, 0.01, 0.01, 0.01, 0, 0, 0}), 2U);
+  EXPECT_EQ(n(order, {0.23, 0.11, 0.08, 0.05, 0.03, 0.03, 0.02, 0.01, 0.01, 0.01}), 1U);
+  // Qwen2.5-Coder 0.5B and 1.5B: more than are followed
+  EXPECT_EQ(n(value, {0.94, 0.81, 0.81, 0.80, 0.75, 0.63, 0.60, 0.53, 0.51, 0.46}), 6U);
+  EXPECT_EQ(n(name, {0.96, 0.90, 0.88, 0.82, 0.81, 0.79, 0.62, 0.60, 0.56, 0.56}), 6U);
+  EXPECT_EQ(n(order, {0.92, 0.84, 0.63, 0.56, 0.41, 0.39, 0.38, 0.37, 0.33, 0.32}), 2U);
+  EXPECT_EQ(n(value, {0.97, 0.94, 0.86, 0.84, 0.81, 0.76, 0.73, 0.72, 0.70, 0.64}), 6U);
+  EXPECT_EQ(n(name, {0.97, 0.95, 0.89, 0.83, 0.80, 0.80, 0.80, 0.71, 0.65, 0.58}), 6U);
+  EXPECT_EQ(n(order, {0.78, 0.76, 0.63, 0.37, 0.36, 0.33, 0.26, 0.26, 0.25, 0.25}), 2U);
 }
 
 }  // namespace
