@@ -164,6 +164,9 @@ void line_index_exact(benchmark::State& state) {
   look_up(state, {.exact_below = static_cast<Pos>(state.range(0)) + 1});
 }
 void line_index(benchmark::State& state) { look_up(state, {.exact_below = 0}); }
+void line_index_two_threads(benchmark::State& state) {
+  look_up(state, {.exact_below = 0, .threads = 2});
+}
 
 // What it stands for: floats of all tokens.
 void lines_by_mass(benchmark::State& state) {
@@ -186,6 +189,11 @@ BENCHMARK(line_index_exact)
 BENCHMARK(line_index)
     ->ArgsProduct({{1024, 4096, 10240, 16384, 102400}, {64, 128}})
     ->ArgNames({"tokens", "d"})
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(line_index_two_threads)
+    ->ArgsProduct({{4096, 10240, 16384, 102400}, {64, 128}})
+    ->ArgNames({"tokens", "d"})
+    ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(vote)->Arg(1024)->Arg(8192)->Unit(benchmark::kMillisecond);
 BENCHMARK(attention_mass)->Arg(1024)->Arg(8192)->Unit(benchmark::kMillisecond);

@@ -114,27 +114,46 @@ std::size_t LineIndex::bytes() const {
 
 LineShares LineIndex::shares(std::span<const Line> lines, const HeadLayout& query_layout,
                              std::span<const float> queries, const HeadSelection& heads) const {
-  LineShares result{.mean = std::vector<float>(lines.size(), 0),
-                    .peak = std::vector<float>(lines.size(), 0)};
-  if (size() == 0) return result;
-  int n_heads = 0;
-  std::vector<float> weights;
+  struct Asking {
+    const HeadLayout::Item* key;
+    const HeadLayout::Item* query;
+  };
+  std::vector<Asking> asking;
   for (const HeadLayout::Item& head : query_layout.items) {
     const HeadLayout::Item* key = query_layout.key_of(head, layout_);
-    if (key == nullptr || !heads.contains(head.head)) continue;
-    ++n_heads;
-    weigh(*key, queries.data() + head.offset,
-          query_layout.layers[static_cast<std::size_t>(head.head.layer)], weights);
-    const auto all = static_cast<float>(total(weights));
-    for (std::size_t i = 0; i < lines.size() && lines[i].span.end <= size(); ++i) {
-      const Span span = lines[i].span;
-      const float share =
-          sum(weights.data() + span.begin, static_cast<std::size_t>(span.size())) / all;
-      result.mean[i] += share;
-      result.peak[i] = std::max(result.peak[i], share);
+    if (key != nullptr && heads.contains(head.head)) asking.push_back({key, &head});
+  }
+  std::size_t n_lines = 0;  // those that end within the index
+  while (n_lines < lines.size() && lines[n_lines].span.end <= size()) ++n_lines;
+
+  std::vector<float> share(asking.size() * n_lines);  // [head][line]
+#pragma omp parallel num_threads(options_.threads) if (options_.threads > 1 && !is_short())
+  {
+    std::vector<float> weights;
+#pragma omp for schedule(dynamic, 1)
+    for (std::size_t h = 0; h < asking.size(); ++h) {
+      const HeadLayout::Item& query = *asking[h].query;
+      weigh(*asking[h].key, queries.data() + query.offset,
+            query_layout.layers[static_cast<std::size_t>(query.head.layer)], weights);
+      const auto all = static_cast<float>(total(weights));
+      for (std::size_t i = 0; i < n_lines; ++i) {
+        const Span span = lines[i].span;
+        share[h * n_lines + i] =
+            sum(weights.data() + span.begin, static_cast<std::size_t>(span.size())) / all;
+      }
     }
   }
-  for (float& mean : result.mean) mean /= static_cast<float>(std::max(1, n_heads));
+
+  LineShares result{.mean = std::vector<float>(lines.size(), 0),
+                    .peak = std::vector<float>(lines.size(), 0)};
+  for (std::size_t h = 0; h < asking.size(); ++h) {
+    for (std::size_t i = 0; i < n_lines; ++i) {
+      result.mean[i] += share[h * n_lines + i];
+      result.peak[i] = std::max(result.peak[i], share[h * n_lines + i]);
+    }
+  }
+  for (float& mean : result.mean)
+    mean /= static_cast<float>(std::max<std::size_t>(1, asking.size()));
   return result;
 }
 
@@ -143,11 +162,10 @@ void LineIndex::weigh(const HeadLayout::Item& key, const float* query, const Lay
                       std::vector<float>& weights) const {
   weights.resize(static_cast<std::size_t>(size()));
   const KeyBlocks& keys = heads_[static_cast<std::size_t>(&key - layout_.items.data())];
-  const bool exact = size() < options_.exact_below;
   const int n_pairs =
-      exact ? keys.n_pairs()
-            : std::clamp(static_cast<int>(options_.dims * static_cast<float>(keys.n_pairs())), 1,
-                         keys.n_pairs());
+      is_short() ? keys.n_pairs()
+                 : std::clamp(static_cast<int>(options_.dims * static_cast<float>(keys.n_pairs())),
+                              1, keys.n_pairs());
   const KeyBlocks::Query ready = keys.prepare(query, n_pairs);
   for (int b = 0; b < n_blocks_; ++b) {
     keys.products(ready, b, n_pairs, weights.data() + static_cast<std::ptrdiff_t>(b) * kTokens);

@@ -8,7 +8,8 @@
 // attention by that, the first one and the newest tokens then get all dimensions. What the softmax
 // divides by is the sum over all tokens: exact ones and estimates.
 //
-// Why not one mean key a line: docs/selection.md. Pure; one owner (the session).
+// Why not one mean key a line: docs/selection.md. Pure; one owner (the session). Heads of a long
+// memory are looked through side by side; the result does not depend on how many threads do it.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +28,7 @@ struct LineIndexOptions {
   Pos exact_below = 4096;  // tokens; shorter memories are looked through in full
   float dims = 0.5F;       // share of a head's dimensions that the first stage reads
   int best = 32;           // blocks a head that the second stage reads in full
+  int threads = 1;         // of a memory that is not short
 };
 
 class LineIndex {
@@ -50,6 +52,7 @@ class LineIndex {
  private:
   [[nodiscard]] Pos blocks_end() const { return n_blocks_ * KeyBlocks::kTokens; }
   [[nodiscard]] Pos n_newest() const;
+  [[nodiscard]] bool is_short() const { return size() < options_.exact_below; }
   void fill_block();
   void reopen_block();
   void weigh(const HeadLayout::Item& key, const float* query, const LayerShape& shape,

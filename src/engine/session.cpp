@@ -57,7 +57,8 @@ Session::Session(std::uint64_t id, const SessionOptions& options, std::unique_pt
       vocabulary_(vocabulary),
       sinks_(std::move(sinks)),
       segmenter_(options.segmenter),
-      summary_writer_(options.summaries, options.segmenter.delimiters, vocabulary) {}
+      summary_writer_(options.summaries, options.segmenter.delimiters, vocabulary),
+      line_index_({.threads = options.threads}) {}
 
 void Session::check_prompt(const SessionOptions& options, const Policy& policy, Pos n_prompt) {
   if (n_prompt == 0) throw Error(ErrorCode::bad_input, "the prompt is empty");

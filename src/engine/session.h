@@ -48,6 +48,7 @@ struct SessionOptions {
   bool loop_guard = true;
   Probe* probe = nullptr;  // looks on; outlives the session
   std::uint64_t seed = 0;  // of policies that roll dice
+  int threads = 1;         // of a look-up in a long index: best as many as a decode has
   SummaryMode summaries = SummaryMode::none;
   SegmenterOptions segmenter;
 };

@@ -1,5 +1,8 @@
 #include "engine/session_options.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "core/check.h"
 #include "engine/summaries.h"
 #include "zoomr/error.h"
@@ -27,11 +30,17 @@ void check_options(const RunOptions& o) {
   }
 }
 
+int n_threads(const ContextOptions& options) {
+  if (options.threads > 0) return options.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 SessionOptions session_options(const RunOptions& options, const Prompt& prompt) {
   return {.keep = options.keep,
           .n_predict = options.n_predict,
           .forced_chunk = options.forced_chunk,
           .loop_guard = options.loop_guard,
+          .threads = n_threads(options.context),
           .summaries = parse_summary_mode(options.summaries),
           .segmenter = {.line_min = options.line_min,
                         .line_max = options.line_max,

@@ -12,6 +12,9 @@ namespace zoomr {
 // Throws Error(bad_input) for a value out of range or two that do not go together.
 void check_options(const RunOptions& options);
 
+// Of a decode: all cores where the options do not say.
+[[nodiscard]] int n_threads(const ContextOptions& options);
+
 // All but what tells one session of a context from another: seq, budget, max_positions, probe and
 // seed are left to the caller.
 [[nodiscard]] SessionOptions session_options(const RunOptions& options, const Prompt& prompt);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
+#include "engine/session_options.h"
 #include "zoomr/error.h"
 
 namespace zoomr {
@@ -16,10 +16,6 @@ llama_rope_scaling_type parse_scaling(const std::string& name) {
   if (name == "linear") return LLAMA_ROPE_SCALING_TYPE_LINEAR;
   if (name == "yarn") return LLAMA_ROPE_SCALING_TYPE_YARN;
   throw Error(ErrorCode::bad_input, "--rope-scaling is none, linear or yarn, not '" + name + "'");
-}
-
-int threads_or_all(int threads) {
-  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace
@@ -47,7 +43,7 @@ llama_context_params make_context_params(const ContextOptions& o) {
   llama_context_params params = llama_context_default_params();
   params.n_batch = static_cast<uint32_t>(o.n_batch);
   params.n_ubatch = static_cast<uint32_t>(o.n_ubatch);
-  params.n_threads = threads_or_all(o.threads);
+  params.n_threads = n_threads(o);
   params.n_threads_batch = o.threads_batch > 0 ? o.threads_batch : params.n_threads;
   params.rope_scaling_type = parse_scaling(o.rope_scaling);
   params.rope_freq_base = o.rope_freq_base;

@@ -152,6 +152,19 @@ TEST(LineIndex, InTwoStagesSharesAreNearTheTrueOnes) {
   expect_line_mass(both, memory, memory.query(), kAll, 0.04F);
 }
 
+TEST(LineIndex, SideBySideGivesTheSameShares) {
+  const auto shares = [](int threads) {
+    Memory memory(64);
+    const Both both = fill(memory, 1000, {.exact_below = 0, .best = 4, .threads = threads});
+    return both.index.shares(lines_of(1000), memory.queries, memory.query(), kAll);
+  };
+  const LineShares alone = shares(1);
+  for (const int threads : {2, 5}) {
+    EXPECT_EQ(shares(threads).mean, alone.mean);
+    EXPECT_EQ(shares(threads).peak, alone.peak);
+  }
+}
+
 TEST(LineIndex, TruncatedItIsAsIfTheTokensHadNotBeen) {
   for (const Pos cut : {299, 260, 190, 33, 0}) {
     Memory memory(32);
