@@ -133,8 +133,8 @@ void require_alike(const std::vector<Sample>& samples) {
 
 void show(const std::vector<Sample>& samples, const std::string& report, std::ostream& out) {
   const std::vector<Row> rows = make_rows(samples);
-  print_rows(rows, out);
-  print_text_rows(samples, out);
+  print(answers_table(rows), out);
+  print(texts_table(samples), out);
   if (!report.empty()) write_report(report, samples, rows);
 }
 
@@ -158,9 +158,11 @@ void add_flags(CLI::App& app, EvalCommand& e) {
       ->group("Evaluation");
   app.add_option("--policy", e.policies,
                  "Policies with settings, e.g. full:ctk=q8_0:ctv=q8_0,zoomr:select=paper")
+      ->envname("ZOOMR_POLICY")
       ->group("Evaluation");
   app.add_option("--budget", e.budgets, "Most resident tokens of a session; +N: beyond the prompt")
       ->delimiter(',')
+      ->envname("ZOOMR_BUDGET")
       ->group("Evaluation");
   app.add_option("-n,--predict,--n-predict", e.run.n_predict,
                  "Most tokens of an answer; -1: 1400, of the model's own long text 3000")
@@ -189,6 +191,7 @@ void add_flags(CLI::App& app, EvalCommand& e) {
   add_model_flags(app, e.model);
   add_context_flags(app, e.run);
   add_sampling_flags(app, e.run.sampling);
+  add_schema_flags(app, e.json_schema);
 }
 
 int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress) {
@@ -202,6 +205,9 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
     score_anew(samples, load_tasks(command).problems);
     show(samples, command.report, out);
     return 0;
+  }
+  if (!command.json_schema.empty()) {
+    command.run.sampling.grammar = json_schema_to_grammar(command.json_schema);
   }
   const int n_taught = command.run.n_predict;
   if (command.run.sampling.seed == kRandomSeed) command.run.sampling.seed = std::random_device{}();

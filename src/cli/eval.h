@@ -25,6 +25,7 @@ struct EvalCommand {
   std::string report;             // HTML file, "": none
   std::vector<std::string> show;  // files of samples: print and report these, run nothing
   std::string record;             // folder: record one full-KV run instead, "": none
+  std::string json_schema;        // that every reply must follow as a whole
   std::string record_heads = "all";
 };
 

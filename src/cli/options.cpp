@@ -297,6 +297,16 @@ void add_sampling_flags(CLI::App& app, SamplingOptions& o) {
       ->group(group);
 }
 
+void add_schema_flags(CLI::App& app, std::string& schema) {
+  app.add_option("-j,--json-schema", schema, "JSON schema that the reply must follow")
+      ->group("Sampling");
+  app.add_option_function<std::string>(
+         "--json-schema-file",
+         [&schema](const std::string& path) { schema = read_file(path, "the schema"); },
+         "Its file (-jf)")
+      ->group("Sampling");
+}
+
 void add_policy_flag(CLI::App& app, std::string& policy) {
   app.add_option("--policy", policy, "What stays in memory:" + policy_names())
       ->envname("ZOOMR_POLICY")

@@ -13,6 +13,8 @@ namespace zoomr {
 void add_model_flags(CLI::App& app, ModelOptions& options);
 void add_context_flags(CLI::App& app, RunOptions& options);
 void add_sampling_flags(CLI::App& app, SamplingOptions& options);
+// The JSON schema that a reply must follow, or the file that it is read from.
+void add_schema_flags(CLI::App& app, std::string& schema);
 void add_policy_flag(CLI::App& app, std::string& policy);
 // Policy, budget, and all of add_thinking_flags: what ZoomR adds.
 void add_policy_flags(CLI::App& app, RunOptions& options);

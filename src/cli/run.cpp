@@ -141,9 +141,7 @@ void add_flags(CLI::App& app, RunCommand& c) {
          "--jinja,--single-turn,--no-display-prompt", [] {}, "Accepted: that is how it works here")
       ->group("Prompt");
   add_template_flags(app, c.chat);
-  app.add_option("-j,--json-schema", c.json_schema, "JSON schema that the reply must follow")
-      ->group("Sampling");
-  app.add_option("--json-schema-file", c.json_schema_file, "Its file (-jf)")->group("Sampling");
+  add_schema_flags(app, c.json_schema);
   app.add_flag("--json", c.json, "One JSON object on stdout, all else on stderr")->group("Output");
   app.add_flag("--show-summaries", c.show_summaries, "Print injected summaries too")
       ->group("Output");
@@ -157,9 +155,6 @@ void add_flags(CLI::App& app, RunCommand& c) {
 
 int run_command(RunCommand& command) {
   settle(command.run);
-  if (!command.json_schema_file.empty()) {
-    command.json_schema = read_file(command.json_schema_file, "the schema");
-  }
   if (!command.json_schema.empty()) {
     // Also the check of the schema, before the model is loaded.
     command.run.sampling.grammar = json_schema_to_grammar(command.json_schema);

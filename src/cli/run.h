@@ -19,7 +19,6 @@ struct RunCommand {
   bool raw = false;         // no chat template
   TemplateOptions chat;
   std::string json_schema;
-  std::string json_schema_file;
   bool json = false;
   bool show_summaries = false;
 };

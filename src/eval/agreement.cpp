@@ -1,6 +1,7 @@
 #include "eval/agreement.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -34,27 +35,36 @@ Moments moments(const std::vector<double>& values) {
   return m;
 }
 
-void add_divergence(Sample& record, const std::string& prefix,
-                    std::span<const TokenAgreement> tokens) {
-  record[prefix + "tokens"] = tokens.size();
-  if (tokens.empty()) {
-    for (const char* name : {"kl_mean", "kl_error", "kl_median", "kl_99", "same_top"})
-      record[prefix + name] = nullptr;
-    return;
-  }
+constexpr std::array kNames = {"kl_mean",  "kl_error",   "kl_median",        "kl_99",
+                               "same_top", "perplexity", "perplexity_error", "perplexity_full"};
+
+// nullptr of no tokens.
+void add_agreement(Sample& record, const std::string& prefix,
+                   std::span<const TokenAgreement> tokens) {
+  for (const char* name : kNames) record[prefix + name] = nullptr;
+  if (tokens.empty()) return;
   std::vector<double> kl;
+  std::vector<double> losses;
+  double full_loss = 0;
   double same = 0;
   for (const TokenAgreement& t : tokens) {
     kl.push_back(t.kl);
+    losses.push_back(-t.log_p);
+    full_loss -= t.log_full;
     same += t.same_top ? 1 : 0;
   }
+  const auto n = static_cast<double>(tokens.size());
   const Moments m = moments(kl);
+  const Moments loss = moments(losses);
   std::sort(kl.begin(), kl.end());
   record[prefix + "kl_mean"] = m.mean;
   record[prefix + "kl_error"] = m.error;
   record[prefix + "kl_median"] = percentile(kl, 0.5);
   record[prefix + "kl_99"] = percentile(kl, 0.99);
-  record[prefix + "same_top"] = 100 * same / static_cast<double>(tokens.size());
+  record[prefix + "same_top"] = 100 * same / n;
+  record[prefix + "perplexity"] = std::exp(loss.mean);
+  record[prefix + "perplexity_error"] = std::exp(loss.mean) * loss.error;
+  record[prefix + "perplexity_full"] = std::exp(full_loss / n);
 }
 
 }  // namespace
@@ -87,22 +97,14 @@ TokenAgreement compare(std::span<const double> full, std::span<const double> pol
 Sample summarise(std::span<const TokenAgreement> tokens, std::span<const TokenAgreement> window) {
   check(tokens.size() == window.size(), "the window read the same text");
   Sample record;
-  add_divergence(record, "", tokens);
   record["n_tokens"] = tokens.size();
-  record.erase("tokens");
-  std::vector<double> losses;
-  double full_loss = 0;
+  add_agreement(record, "", tokens);
   std::vector<TokenAgreement> far;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    losses.push_back(-tokens[i].log_p);
-    full_loss -= tokens[i].log_full;
     if (window[i].log_full - window[i].log_p >= kFarNats) far.push_back(tokens[i]);
   }
-  const Moments loss = moments(losses);
-  record["perplexity"] = std::exp(loss.mean);
-  record["perplexity_error"] = std::exp(loss.mean) * loss.error;
-  record["perplexity_full"] = std::exp(full_loss / static_cast<double>(tokens.size()));
-  add_divergence(record, "far_", far);
+  record["far_tokens"] = far.size();
+  add_agreement(record, "far_", far);
   return record;
 }
 

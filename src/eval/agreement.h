@@ -26,9 +26,9 @@ struct TokenAgreement {
 [[nodiscard]] TokenAgreement compare(std::span<const double> full, std::span<const double> policy,
                                      Token token);
 
-// kl_mean, kl_error (standard error), kl_median, kl_99 (99th percentile), same_top (%), perplexity,
-// perplexity_error, perplexity_full, n_tokens; the same with far_ over the far tokens: those where
-// `window` is that much worse than full KV.
+// n_tokens; kl_mean, kl_error (standard error), kl_median, kl_99 (99th percentile), same_top (%),
+// perplexity, perplexity_error, perplexity_full; far_tokens and the same with far_ over the far
+// tokens: those where `window` is that much worse than full KV (null when there are none).
 [[nodiscard]] Sample summarise(std::span<const TokenAgreement> tokens,
                                std::span<const TokenAgreement> window);
 

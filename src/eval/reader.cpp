@@ -84,6 +84,7 @@ Reader::Reader(const Model& model, RunOptions options, const TaughtText& text,
       members[i].budget = Budget{.tokens = more.budgets[i], .beyond_prompt = false};
     }
   }
+  if (more.watcher != nullptr) members.front().watchers.push_back(more.watcher);
   group_ = std::make_unique<SessionGroup>(model.impl(), options, std::move(members));
   for (std::size_t i = 0; i < watches_.size(); ++i) watches_[i]->of(group_->session(i));
   const Session& session = group_->session(0);

@@ -20,6 +20,7 @@ struct TaughtText {
 struct ReaderOptions {
   std::vector<Pos> budgets;           // tokens; one session each. Empty: one, as the options say
   std::vector<RetrievalHead> follow;  // heads that attention() is of; full KV only
+  TraceSink* watcher = nullptr;       // of the first session; outlives the reader
 };
 
 // Readers of one text go side by side: each keeps its newest predictions alone.

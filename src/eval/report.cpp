@@ -17,38 +17,25 @@ Json as_json(const Estimate& e) {
   return {e.mean, e.low, e.high};
 }
 
+// A point of a plot.
 Json as_json(const Row& r) {
-  Json parts = Json::object();
-  for (const auto& [name, estimate] : r.parts) parts[name] = as_json(estimate);
   return {{"task", r.task},
           {"policy", r.policy},
           {"budget", r.budget_asked},
-          {"problems", r.n_problems},
-          {"samples", r.n_samples},
           {"right", as_json(r.right)},
-          {"right_against_full", as_json(r.right_against_full)},
           {"steps", as_json(r.steps)},
-          {"steps_against_full", as_json(r.steps_against_full)},
-          {"parts", parts},
-          {"peak_resident", r.peak_resident},
-          {"mean_resident", r.mean_resident},
-          {"kv_mib", r.kv_mib},
-          {"length", r.length},
-          {"loops", r.loops},
-          {"cut", r.cut},
-          {"zoom_ins", r.zoom_ins},
-          {"zoom_outs", r.zoom_outs},
-          {"second_looks", r.second_looks},
-          {"agreeability_right", as_json(r.agreeability_right)},
-          {"agreeability_wrong", as_json(r.agreeability_wrong)},
-          {"tokens_per_second", r.tokens_per_second}};
+          {"resident_mib", r.resident_mib}};
 }
 
 }  // namespace
 
 std::string report_html(const std::vector<Sample>& samples, const std::vector<Row>& rows) {
-  Json data = {{"rows", Json::array()}, {"samples", Json::array()}, {"settings", Json::object()}};
-  for (const Row& row : rows) data["rows"].push_back(as_json(row));
+  Json data = {{"points", Json::array()},
+               {"answers", answers_table(rows)},
+               {"texts", texts_table(samples)},
+               {"samples", Json::array()},
+               {"settings", Json::object()}};
+  for (const Row& row : rows) data["points"].push_back(as_json(row));
   for (Sample sample : samples) {
     data["settings"] = sample["settings"];
     sample.erase("settings");

@@ -9,7 +9,7 @@
 
 namespace zoomr {
 
-// The page; its numbers are the table's.
+// The page: what was printed, as tables and as a plot, and any sample with what was resident when.
 [[nodiscard]] std::string report_html(const std::vector<Sample>& samples,
                                       const std::vector<Row>& rows);
 // Throws Error(bad_input) when the file cannot be written.

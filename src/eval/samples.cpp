@@ -28,8 +28,8 @@ bool is_whole(const Sample& s) {
   const auto object = [](const Sample& v) { return v.is_object(); };
   if (!s.is_object() || !has({"settings"}, object) ||
       !has({"task", "problem", "policy", "budget_asked"}, text) ||
-      !has({"sample", "peak_resident_tokens", "mean_resident_tokens", "peak_kv_bytes", "zoom_ins",
-            "zoom_outs"},
+      !has({"sample", "peak_resident_tokens", "mean_resident_tokens", "peak_kv_bytes", "n_ctx",
+            "zoom_ins", "zoom_outs"},
            number)) {
     return false;
   }

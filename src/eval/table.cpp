@@ -77,7 +77,10 @@ void add_sample(Gathered& g, const Sample& s) {
   }
   row.peak_resident = std::max(row.peak_resident, s["peak_resident_tokens"].get<int>());
   row.mean_resident += s["mean_resident_tokens"].get<double>();
-  row.kv_mib = std::max(row.kv_mib, s["peak_kv_bytes"].get<double>() / (1 << 20));
+  const double kv_mib = s["peak_kv_bytes"].get<double>() / (1 << 20);
+  row.kv_mib = std::max(row.kv_mib, kv_mib);
+  row.resident_mib = std::max(row.resident_mib, kv_mib * s["peak_resident_tokens"].get<int>() /
+                                                    std::max(1, s["n_ctx"].get<int>()));
   row.length += s["n_generated"].get<double>();
   row.loops += s["finish_reason"] == "loop" ? 1 : 0;
   row.cut += s["finish_reason"] == "length" ? 1 : 0;
@@ -120,16 +123,6 @@ std::string percent(const Estimate& e) {
          "]";
 }
 
-void print(std::ostream& out, const std::vector<std::vector<std::string>>& rows) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (const std::string& cell : rows[i]) out << "| " << cell << ' ';
-    out << "|\n";
-    if (i > 0) continue;
-    for (std::size_t c = 0; c < rows[0].size(); ++c) out << (c < 3 ? "| --- " : "| ---: ");
-    out << "|\n";
-  }
-}
-
 }  // namespace
 
 std::vector<Row> make_rows(const std::vector<Sample>& samples) {
@@ -162,12 +155,11 @@ std::vector<Row> make_rows(const std::vector<Sample>& samples) {
   return rows;
 }
 
-void print_rows(const std::vector<Row>& rows, std::ostream& out) {
-  if (rows.empty()) return;
-  std::vector<std::vector<std::string>> table = {
-      {"task", "policy", "budget", "problems", "right %", "against full", "steps right %",
-       "against full", "parts %", "peak resident", "mean resident", "KV MiB", "tokens", "loops",
-       "cut", "zooms in / out", "second looks", "agreeability right / wrong %", "t/s"}};
+Table answers_table(const std::vector<Row>& rows) {
+  Table table = {{"task", "policy", "budget", "problems", "right %", "against full",
+                  "steps right %", "against full", "parts %", "peak resident", "mean resident",
+                  "KV MiB", "tokens", "loops", "cut", "zooms in / out", "second looks",
+                  "agreeability right / wrong %", "t/s"}};
   for (const Row& r : rows) {
     std::string parts;
     for (const auto& [name, e] : r.parts) {
@@ -185,30 +177,44 @@ void print_rows(const std::vector<Row>& rows, std::ostream& out) {
                      percent(r.agreeability_right) + " / " + percent(r.agreeability_wrong),
                      number(r.tokens_per_second, 1)});
   }
-  print(out, table);
+  return table;
 }
 
-void print_text_rows(const std::vector<Sample>& samples, std::ostream& out) {
-  std::vector<std::vector<std::string>> table = {
-      {"text", "policy", "budget", "tokens", "perplexity", "KL mean", "KL median", "KL 99 %",
-       "same top %", "far tokens", "far: KL mean", "far: KL median", "far: same top %",
-       "peak resident", "mean resident", "KV MiB", "zooms in / out"}};
+Table texts_table(const std::vector<Sample>& samples) {
+  Table table = {{"text", "policy", "budget", "tokens", "perplexity", "KL mean", "KL median",
+                  "KL 99 %", "same top %", "far tokens", "far: perplexity", "far: KL mean",
+                  "far: KL median", "far: same top %", "peak resident", "mean resident", "KV MiB",
+                  "zooms in / out"}};
   for (const Sample& s : samples) {
     if (!s.contains("kl_mean")) continue;
     const auto value = [&s](const char* name, int digits) {
-      return s[name].is_number() ? number(s[name].get<double>(), digits) : std::string("-");
+      const auto it = s.find(name);
+      const bool is_there = it != s.end() && it->is_number();
+      return is_there ? number(it->get<double>(), digits) : std::string("-");
     };
     const std::string budget = s["budget_asked"];
     table.push_back({s["problem"], s["policy"], budget.empty() ? "-" : budget, value("n_tokens", 0),
                      value("perplexity", 3) + " ± " + value("perplexity_error", 3),
                      value("kl_mean", 4) + " ± " + value("kl_error", 4), value("kl_median", 4),
                      value("kl_99", 3), value("same_top", 1), value("far_tokens", 0),
-                     value("far_kl_mean", 3), value("far_kl_median", 3), value("far_same_top", 1),
-                     value("peak_resident_tokens", 0), value("mean_resident_tokens", 0),
+                     value("far_perplexity", 2), value("far_kl_mean", 3), value("far_kl_median", 3),
+                     value("far_same_top", 1), value("peak_resident_tokens", 0),
+                     value("mean_resident_tokens", 0),
                      number(s["peak_kv_bytes"].get<double>() / (1 << 20), 1),
                      value("zoom_ins", 0) + " / " + value("zoom_outs", 0)});
   }
-  if (table.size() > 1) print(out, table);
+  return table;
+}
+
+void print(const Table& table, std::ostream& out) {
+  if (table.size() < 2) return;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    for (const std::string& cell : table[i]) out << "| " << cell << ' ';
+    out << "|\n";
+    if (i > 0) continue;
+    for (std::size_t c = 0; c < table[0].size(); ++c) out << (c < 3 ? "| --- " : "| ---: ");
+    out << "|\n";
+  }
 }
 
 }  // namespace zoomr

@@ -24,7 +24,8 @@ struct Row {
   std::vector<std::pair<std::string, Estimate>> parts;  // of the steps
   int peak_resident = 0;                                // tokens, the largest of all samples
   double mean_resident = 0;                             // tokens, mean over samples
-  double kv_mib = 0;                                    // largest
+  double resident_mib = 0;                              // KV of peak_resident tokens
+  double kv_mib = 0;                                    // allocated, largest
   double length = 0;                                    // generated tokens, mean
   int loops = 0;                                        // samples that the loop guard ended
   int cut = 0;                                          // samples that -n ended
@@ -38,10 +39,13 @@ struct Row {
 
 // In the order of first appearance, by task. Samples of `text` are left out.
 [[nodiscard]] std::vector<Row> make_rows(const std::vector<Sample>& samples);
-// Markdown.
-void print_rows(const std::vector<Row>& rows, std::ostream& out);
-// The samples of task `text`: agreement with full KV, token by token. Prints nothing when there are
-// none.
-void print_text_rows(const std::vector<Sample>& samples, std::ostream& out);
+
+// The header and the rows below it, as they are shown: in Markdown and in the report alike.
+using Table = std::vector<std::vector<std::string>>;
+[[nodiscard]] Table answers_table(const std::vector<Row>& rows);
+// The samples of task `text`: agreement with full KV, token by token.
+[[nodiscard]] Table texts_table(const std::vector<Sample>& samples);
+// Markdown; nothing when there is no row.
+void print(const Table& table, std::ostream& out);
 
 }  // namespace zoomr

@@ -12,6 +12,7 @@
 #include "eval/agreement.h"
 #include "eval/progress.h"
 #include "eval/reader.h"
+#include "eval/residency_log.h"
 #include "llama/model.h"
 #include "zoomr/error.h"
 
@@ -48,9 +49,12 @@ class SideBySide {
       : text_(text),
         full_(model, reference(cells.front(), "full"), text),
         window_(model, reference(cells.front(), "streaming-llm"), text),
+        logs_(cells.size()),
         of_cell_(cells.size()) {
-    for (const Cell& cell : cells) {
-      readers_.push_back(std::make_unique<Reader>(model, cell.options, text));
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      readers_.push_back(std::make_unique<Reader>(
+          model, cells[i].options, text,
+          ReaderOptions{.budgets = {}, .follow = {}, .watcher = &logs_[i]}));
     }
   }
 
@@ -75,7 +79,8 @@ class SideBySide {
   [[nodiscard]] Sample sample(std::size_t r, Sample sample) const {
     sample.update(summarise(of_cell_[r], of_window_));
     sample.update(Sample::parse(readers_[r]->result().to_json()));
-    sample.erase("text");  // it is the same for all
+    sample.erase("text");  // it is the same for all, and its lines hold it
+    sample["residency"] = logs_[r].to_json();
     return sample;
   }
 
@@ -83,6 +88,7 @@ class SideBySide {
   const TaughtText& text_;
   Reader full_;
   Reader window_;
+  std::vector<ResidencyLog> logs_;  // [cells], as the next two
   std::vector<std::unique_ptr<Reader>> readers_;
   std::vector<TokenAgreement> of_window_;
   std::vector<std::vector<TokenAgreement>> of_cell_;

@@ -80,33 +80,65 @@ class Eval(Case):
         with open(path) as file:
             self.assertEqual(len(file.readlines()), 9)
 
+    def tables(self, path, done):
+        """What the report at `path` says and what was printed: header and rows."""
+        with open(path) as file:
+            data = json.loads(re.search(r'id="data">(.*?)</script>', file.read(), re.S)[1])
+        printed = [[cell.strip() for cell in row.split("|")[1:-1]] for row in done.stdout.decode().splitlines()]
+        return data, [row for row in printed if set("".join(row)) - set("-: ")]
+
     def test_the_reports_numbers_are_the_tables(self):
         path = self.path("r.html")
         done = self.ok(*self.args("--policy", "full,streaming-llm", "--report", path))
-        with open(path) as file:
-            page = file.read()
-        data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
-        table = [[cell.strip() for cell in row.split("|")[1:]] for row in done.stdout.decode().splitlines()[2:]]
-        self.assertEqual(len(data["rows"]), len(table))
-        for row, cells in zip(data["rows"], table):
-            self.assertEqual(row["policy"], cells[1])
-            mean, low, high = (100 * x for x in row["right"])
-            self.assertEqual(f"{mean:.1f} [{low:.1f}, {high:.1f}]", cells[4])
-            self.assertEqual(str(row["peak_resident"]), cells[9])
-            self.assertEqual(f"{row['tokens_per_second']:.1f}", cells[18])
+        data, printed = self.tables(path, done)
+        self.assertEqual(data["answers"], printed)
+        self.assertEqual([row[1] for row in printed[1:]], ["full", "streaming-llm"])
+        for point, row in zip(data["points"], printed[1:]):
+            mean, low, high = (100 * x for x in point["right"])
+            self.assertEqual(f"{mean:.1f} [{low:.1f}, {high:.1f}]", row[4])
+            self.assertLessEqual(point["resident_mib"], float(row[11]) + 0.05)
 
     def test_a_text_is_read_side_by_side(self):
         path = self.path("s.jsonl")
-        done = self.ok("eval", "-m", SMOL, "--task", os.path.join(ROOT, "DESIGN.md"), "-n", "220", "--budget", "+64",
-                       "--policy", "full,streaming-llm,zoomr,oracle", "--samples-out", path)
+        report = self.path("r.html")
+        text = os.path.join(ROOT, "DESIGN.md")
+        done = self.ok("eval", "-m", SMOL, "--task", text, "-n", "220", "--budget", "+64", "--policy", "full,streaming-llm,zoomr,oracle",
+                       "--samples-out", path, "--report", report)
         with open(path) as file:
             samples = {s["policy"]: s for s in map(json.loads, file)}
         self.assertLess(samples["full"]["kl_mean"], 1e-6)
         self.assertEqual(samples["full"]["same_top"], 100)
         self.assertGreater(samples["streaming-llm"]["kl_mean"], 0.01)
         self.assertAlmostEqual(samples["full"]["perplexity"], samples["oracle"]["perplexity_full"], 3)
+        self.assertGreater(samples["streaming-llm"]["far_perplexity"], 2.7 * samples["streaming-llm"]["far_perplexity_full"])
         self.assertEqual(samples["zoomr"]["n_tokens"], 220)
-        self.assertIn("far: KL mean", done.stdout.decode())
+        data, printed = self.tables(report, done)
+        self.assertEqual(data["texts"], printed)
+        self.assertIn("far: KL mean", printed[0])
+        # What was resident when, of a text as of an answer.
+        lines = samples["zoomr"]["residency"]["lines"]
+        with open(text, encoding="utf-8") as file:
+            whole = file.read()
+        read = "".join(line[3] for line in lines)
+        self.assertIn(read[:200], whole)
+        self.assertEqual(lines[-1][1], samples["zoomr"]["n_prompt"] + 220)
+        self.assertGreater(len(samples["streaming-llm"]["residency"]["edits"]), 0)
+
+    def test_a_schema_holds_every_reply(self):
+        path = self.path("s.jsonl")
+        schema = json.dumps({"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"], "additionalProperties": False})
+        self.ok("eval", "-m", SMOL, "--task", self.task(), "-n", "60", "--problems", "1", "--policy", "full,streaming-llm",
+                "--budget", "+64", "--json-schema", schema, "--samples-out", path)
+        with open(path) as file:
+            for sample in map(json.loads, file):
+                self.assertEqual(set(json.loads(sample["text"])), {"age"})
+        self.refuse("schema", *self.args("--json-schema", "{"))
+
+    def test_policies_and_budgets_by_environment(self):
+        done = self.ok("eval", "-m", SMOL, "--task", self.task(), "-n", "8", "--problems", "1",
+                       env={"ZOOMR_POLICY": "streaming-llm,random", "ZOOMR_BUDGET": "+64,+96"})
+        rows = [[cell.strip() for cell in row.split("|")[2:4]] for row in self.rows(done.stdout)[2:]]
+        self.assertEqual(sorted(rows), [["random", "+64"], ["random", "+96"], ["streaming-llm", "+64"], ["streaming-llm", "+96"]])
 
     def test_a_record_can_be_read(self):
         sys.path.insert(0, os.path.join(ROOT, "out-python"))

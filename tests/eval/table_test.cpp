@@ -44,6 +44,8 @@ TEST(Table, ARowIsTheMeanOfItsSamples) {
   EXPECT_DOUBLE_EQ(zoomr.steps_against_full.mean, -0.4);
   EXPECT_EQ(zoomr.peak_resident, 100);
   EXPECT_DOUBLE_EQ(zoomr.mean_resident, 60);
+  EXPECT_DOUBLE_EQ(zoomr.kv_mib, 100);
+  EXPECT_DOUBLE_EQ(zoomr.resident_mib, 50);
   EXPECT_EQ(zoomr.loops, 1);
   EXPECT_EQ(zoomr.cut, 0);
   EXPECT_DOUBLE_EQ(zoomr.tokens_per_second, 10);
@@ -68,7 +70,7 @@ TEST(Table, SamplesOfOneProblemAreOneProblem) {
 
 TEST(Table, IsMarkdownWithARowEach) {
   std::ostringstream out;
-  print_rows(make_rows(two_policies()), out);
+  print(answers_table(make_rows(two_policies())), out);
   std::istringstream lines(out.str());
   std::string line;
   std::vector<std::string> all;
@@ -88,16 +90,16 @@ TEST(Report, ItsNumbersAreTheTables) {
   const std::string open = "<script type=\"application/json\" id=\"data\">";
   const std::size_t begin = page.find(open) + open.size();
   const auto data = Sample::parse(page.substr(begin, page.find("</script>", begin) - begin));
-  ASSERT_EQ(data["rows"].size(), rows.size());
+  EXPECT_EQ(data["answers"].get<Table>(), answers_table(rows));
+  ASSERT_EQ(data["points"].size(), rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto& r = data["rows"][i];
+    const auto& r = data["points"][i];
     EXPECT_EQ(r["policy"], rows[i].policy);
     EXPECT_EQ(r["right"][0].get<double>(), rows[i].right.mean);
     EXPECT_EQ(r["steps"][0].get<double>(), rows[i].steps.mean);
     EXPECT_EQ(r["steps"][1].get<double>(), rows[i].steps.low);
     EXPECT_EQ(r["steps"][2].get<double>(), rows[i].steps.high);
-    EXPECT_EQ(r["kv_mib"].get<double>(), rows[i].kv_mib);
-    EXPECT_EQ(r["tokens_per_second"].get<double>(), rows[i].tokens_per_second);
+    EXPECT_EQ(r["resident_mib"].get<double>(), rows[i].resident_mib);
   }
   EXPECT_EQ(data["samples"].size(), samples.size());
 }

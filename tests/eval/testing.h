@@ -52,6 +52,7 @@ inline Sample make_sample(const Made& m) {
                       {"peak_resident_tokens", m.peak},
                       {"mean_resident_tokens", m.peak * 0.75},
                       {"peak_kv_bytes", m.peak << 20},
+                      {"n_ctx", 2 * m.peak},
                       {"zoom_ins", 4},
                       {"zoom_outs", 6},
                       {"second_looks", 0},
