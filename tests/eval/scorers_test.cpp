@@ -186,6 +186,22 @@ TEST(Chain, MalformedRepliesScoreNothingAndBreakNothing) {
   EXPECT_EQ(score(small_chain(), std::string(100000, '=')).steps.right, 0);
 }
 
+TEST(Chain, EightLinesBackIsNearAndNineIsFar) {
+  Problem problem = small_chain();
+  problem.steps = nlohmann::json::array();
+  std::string reply;
+  for (const std::string name : {"a", "b", "c", "d", "e", "f", "g", "h", "i"}) {
+    problem.steps.push_back({{"name", name}, {"value", 1}});
+    reply += "Step " + std::to_string(problem.steps.size()) + ": " + name + " = 1.\n";
+  }
+  problem.steps.push_back({{"name", "j"}, {"op", "+"}, {"a", 0U}, {"b", 1U}, {"value", 2}});
+  const Score far_wrong = score(problem, reply + "Step 10: j = a + b = 7 + 1 = 8.");
+  EXPECT_EQ(part(far_wrong, "far").of, 1);
+  EXPECT_EQ(part(far_wrong, "far").right, 0);
+  EXPECT_EQ(part(far_wrong, "near").of, 1);
+  EXPECT_EQ(part(far_wrong, "near").right, 1);
+}
+
 Problem labelled() {
   Problem problem;
   problem.scorer = "steps";
@@ -207,6 +223,16 @@ TEST(Steps, ALabelIsNotTheBeginningOfAnother) {
 
 TEST(Steps, OnlyTheFirstLineCounts) {
   EXPECT_EQ(score(labelled(), "Problem 1: 4\nProblem 1: 5").steps.right, 0);
+}
+
+TEST(Steps, MalformedRepliesScoreNothingAndBreakNothing) {
+  for (const char* text : {"", "Problem", "Problem 1", "Problem 1:", "Problem 1: five", "5",
+                           "\xff\xfe", "Problem 1 is 5 or 6", "problem 1: 5"}) {
+    const Score s = score(labelled(), text);
+    EXPECT_EQ(s.steps.right, 0) << text;
+    EXPECT_EQ(s.steps.of, 2) << text;
+  }
+  EXPECT_EQ(score(labelled(), "Problem 1: " + std::string(100000, '5')).steps.right, 0);
 }
 
 void refused(const std::string& line, const std::string& why) {
@@ -249,7 +275,7 @@ TEST(Task, RefusesWhatItCannotUse) {
 }
 
 TEST(Task, TheBuiltInOnesAreSound) {
-  for (const char* name : {"chain", "late", "gsm"}) {
+  for (const char* name : {"chain", "late", "recall", "gsm"}) {
     const auto problems = load_task(name);
     EXPECT_GE(problems.size(), 10U) << name;
     for (const Problem& problem : problems) EXPECT_FALSE(problem.answer.empty());
