@@ -88,7 +88,7 @@ class Policy {
   // Does the policy respect a budget? Only `full` does not.
   [[nodiscard]] virtual bool bounded() const { return true; }
   // Does it see what a second context, which holds everything, attends to? Then plan() is asked
-  // before each decode too. No method for use: the ceiling that selections are compared with.
+  // before each decode too. No method for use: what selections are compared with.
   [[nodiscard]] virtual bool foresees() const { return false; }
   // Called before a decode; view.boundary tells of the tokens about to be decoded, view.decoded
   // does not count them.

@@ -1,7 +1,7 @@
 // oracle: the lines that full KV attends to are there before they are needed.
 //
-//   Paper     none: the ceiling of any selection at the same memory. A second context that holds
-//             everything decodes each token first; no method can know that
+//   Paper     none. A second context that holds everything decodes each token first: what any
+//             selection is compared with. It knows no later token's needs, so it is no strict bound
 //   Settings  sink, window
 //   Unit      line
 //   Lost      nothing

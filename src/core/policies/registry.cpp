@@ -14,7 +14,8 @@ const std::vector<PolicyInfo>& policies() {
       {"random", "dice choose the lines that come back; nothing is lost", ""},
       {"zoomr", "the model's queries vote for the lines that come back; nothing is lost",
        "2604.10898"},
-      {"oracle", "a second, full context tells which lines come back: the ceiling, no method", ""},
+      {"oracle", "a second, full context tells which lines come back: to compare with, no method",
+       ""},
   };
   return all;
 }
