@@ -23,6 +23,11 @@ zoomr_tests(eval_tests unit
     eval/table_test.cpp
   LIBRARIES zoomr_eval zoomr_serve zoomr_fake)
 
+zoomr_tests(chat_tests unit
+  SOURCES
+    chat/think_families_test.cpp
+  LIBRARIES zoomr_chat)
+
 zoomr_tests(http_tests unit
   SOURCES
     http/chat_reply_test.cpp
@@ -76,7 +81,7 @@ add_test(NAME style.clang-tidy COMMAND ${PROJECT_SOURCE_DIR}/script/style tidy)
 set_tests_properties(style.clang-format style.clang-tidy PROPERTIES LABELS style TIMEOUT 1800)
 
 # The sanitizers' tree, which script/test builds beside this one.
-foreach(name unit_tests engine_tests)
+foreach(name unit_tests engine_tests serve_tests)
   add_test(NAME asan.${name} COMMAND ${PROJECT_SOURCE_DIR}/out-asan/bin/${name} --gtest_brief=1)
   set_tests_properties(asan.${name} PROPERTIES LABELS asan TIMEOUT 900)
 endforeach()
