@@ -1,5 +1,6 @@
 #include "http/common_fields.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -92,7 +93,14 @@ void read_samplers(const Fields& fields, SamplingOptions& o) {
   }
 }
 
-void read_numbers(const Fields& f, SamplingOptions& o) {
+// -1, as in llama.cpp: all that a conversation can hold. More says nothing more, and libllama would
+// make room for it.
+int read_last_n(const Fields& f, const char* name, int fallback, int n_ctx) {
+  const int n = f.integer(name, fallback, -1);
+  return n < 0 ? n_ctx : std::min(n, n_ctx);
+}
+
+void read_numbers(const Fields& f, SamplingOptions& o, int n_ctx) {
   o.min_keep = f.integer("min_keep", o.min_keep);
   o.temp = f.number("temperature", o.temp, 0);
   o.dynatemp_range = f.number("dynatemp_range", o.dynatemp_range);
@@ -104,7 +112,7 @@ void read_numbers(const Fields& f, SamplingOptions& o) {
   o.top_n_sigma = f.number("top_n_sigma", o.top_n_sigma);
   o.xtc_probability = f.number("xtc_probability", o.xtc_probability, 0, 1);
   o.xtc_threshold = f.number("xtc_threshold", o.xtc_threshold, 0, 1);
-  o.repeat_last_n = f.integer("repeat_last_n", o.repeat_last_n);
+  o.repeat_last_n = read_last_n(f, "repeat_last_n", o.repeat_last_n, n_ctx);
   o.repeat_penalty = f.number("repeat_penalty", o.repeat_penalty, 1e-6);
   o.presence_penalty = f.number("presence_penalty", o.presence_penalty);
   o.frequency_penalty = f.number("frequency_penalty", o.frequency_penalty);
@@ -113,7 +121,7 @@ void read_numbers(const Fields& f, SamplingOptions& o) {
   const float base = f.number("dry_base", o.dry_base);
   if (base >= 1) o.dry_base = base;
   o.dry_allowed_length = f.integer("dry_allowed_length", o.dry_allowed_length);
-  o.dry_penalty_last_n = f.integer("dry_penalty_last_n", o.dry_penalty_last_n);
+  o.dry_penalty_last_n = read_last_n(f, "dry_penalty_last_n", o.dry_penalty_last_n, n_ctx);
   o.mirostat = f.integer("mirostat", o.mirostat, 0, 2);
   o.mirostat_tau = f.number("mirostat_tau", o.mirostat_tau);
   o.mirostat_eta = f.number("mirostat_eta", o.mirostat_eta);
@@ -123,7 +131,7 @@ void read_numbers(const Fields& f, SamplingOptions& o) {
 
 SamplingOptions read_sampling(const Fields& fields, const ServerContext& context) {
   SamplingOptions o = context.sampling;
-  read_numbers(fields, o);
+  read_numbers(fields, o, context.n_ctx);
   read_samplers(fields, o);
   o.seed = read_seed(fields, o.seed);
   o.ignore_eos = fields.flag("ignore_eos", o.ignore_eos);

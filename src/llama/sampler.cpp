@@ -131,8 +131,35 @@ std::string escaped(const std::string& word) {
   return pattern;
 }
 
+// llama.cpp reads a grammar by recursion, once a bracket: so many fill no thread's stack.
+constexpr int kDeepest = 100;
+
+// Brackets inside a text, a class of characters or a comment do not nest.
+void check_nesting(const std::string& grammar) {
+  int depth = 0;
+  char until = 0;  // what ends the text, class or comment
+  for (std::size_t i = 0; i < grammar.size(); ++i) {
+    const char c = grammar[i];
+    if (until != 0) {
+      if (c == '\\' && until != '\n') ++i;
+      if (c == until) until = 0;
+    } else if (c == '"') {
+      until = '"';
+    } else if (c == '[') {
+      until = ']';
+    } else if (c == '#') {
+      until = '\n';
+    } else if (c == '(') {
+      require(++depth <= kDeepest, "the grammar nests deeper than " + std::to_string(kDeepest));
+    } else if (c == ')') {
+      --depth;
+    }
+  }
+}
+
 // A word that is one token triggers as that token, others by their text.
 llama_sampler* make_grammar(const SamplingOptions& o, const LlamaModel& model) {
+  check_nesting(o.grammar);
   if (o.grammar_trigger_words.empty() && o.grammar_trigger_patterns.empty()) {
     return llama_sampler_init_grammar(model.vocab(), o.grammar.c_str(), "root");
   }

@@ -184,6 +184,22 @@ TEST(ChatRequest, APromptThatFillsAllPositionsIsTold) {
   }
 }
 
+TEST(ChatRequest, LookBackOverNoMoreThanAConversationHolds) {
+  const Fixture f;
+  const auto sampling = [&](const std::string& n) {
+    return chat(R"("repeat_last_n":)" + n + R"(,"dry_penalty_last_n":)" + n, f)
+        .requests[0]
+        .sampling;
+  };
+  for (const char* n : {"2000000000", "-1"}) {
+    EXPECT_EQ(sampling(n).repeat_last_n, f.context.n_ctx) << n;
+    EXPECT_EQ(sampling(n).dry_penalty_last_n, f.context.n_ctx) << n;
+  }
+  EXPECT_EQ(sampling("7").repeat_last_n, 7);
+  EXPECT_EQ(sampling("0").dry_penalty_last_n, 0);
+  EXPECT_NE(refusal([&] { (void)sampling("-2"); }).find("repeat_last_n"), std::string::npos);
+}
+
 TEST(CompletionRequest, PromptsAreTextsTokensOrSeveral) {
   const Fixture f;
   const auto plan = [&](const std::string& body, CompletionKind kind = CompletionKind::openai) {

@@ -127,6 +127,13 @@ TEST(Sampler, ABiasMovesAToken) {
             777);
 }
 
+TEST(Sampler, BracketsInTextsClassesAndCommentsDoNotNest) {
+  const std::string open(200, '(');
+  SamplingOptions options;
+  options.grammar = "# " + open + "\nroot ::= \"" + open + "\\\"\" | [" + open + "\\]]+";
+  EXPECT_NO_THROW(LlamaSampler(options, model(kSmol).impl()));
+}
+
 TEST(Sampler, RefusesBadOptions) {
   const LlamaModel& impl = model(kSmol).impl();
   const auto refused = [&](auto change) {
@@ -136,6 +143,9 @@ TEST(Sampler, RefusesBadOptions) {
   };
   refused([](auto& o) { o.samplers = "top_k;magic"; });
   refused([](auto& o) { o.grammar = "root ::= ("; });
+  refused([](auto& o) {
+    o.grammar = "root ::= " + std::string(4000000, '(') + "\"a\"" + std::string(4000000, ')');
+  });
   refused([](auto& o) { o.repeat_penalty = 0; });
   refused([](auto& o) { o.top_p = 1.5F; });
   refused([](auto& o) { o.mirostat = 3; });
