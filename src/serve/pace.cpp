@@ -27,6 +27,9 @@ void Pace::count(int n_writing, int n_read, double ms) {
     blend(read_ms_, ms / n_read);
   } else if (write_ms_ >= 0) {
     blend(read_ms_, std::max(0.0, ms - write_ms_) / n_read);
+  } else if (read_ms_ >= 0) {
+    // The first that writes does so beside one that reads.
+    write_ms_ = std::max(0.0, ms - read_ms_ * n_read);
   }
 }
 

@@ -103,21 +103,39 @@ TEST(KeptTurns, AnEditedMessageCutsThere) {
   EXPECT_EQ(edited.end.run.n_prompt, 42 + 40 + 12);
 }
 
+// Two places keep a beginning of the third turn: one all before it, one its first turn alone.
 TEST(KeptTurns, TheLongestMatchWins) {
-  Server server({.budget = 256});
-  Chat chat{{many(" the", 20)}};
-  const Read first = server.answer(chat.request(1));
-  Chat longer = chat;
-  longer.say(first);
-  longer.messages.push_back(many(" bee", 10));
-  const Read second = server.answer(longer.request(2));
-  // The same beginning once more, in another place.
-  Chat other{{many(" sea", 20)}};
-  (void)server.answer(other.request(5));
-  longer.say(second);
-  longer.messages.push_back(many(" a", 10));
-  const Read third = server.answer(longer.request(3));
-  EXPECT_GE(third.end.n_cached, 22 + 40 + 12 + 39);
+  for (const bool strict : {false, true}) {
+    for (const std::size_t longer : {0, 1}) {
+      SCOPED_TRACE((strict ? "by tokens, the longer one in place " : "the longer one in place ") +
+                   std::to_string(longer));
+      Gate gate;
+      Server server({.n_parallel = 2, .budget = 256});
+      server.limits.strict_turns = strict;
+      server.scripts[1] = [] { return Words::id(" sea"); };
+      server.scripts[2] = gate.behind(3);
+      // Another conversation takes place 0; what comes third has it forgotten.
+      if (longer == 1) (void)server.answer(Chat{{many(" bee", 20)}}.request(7));
+      Chat chat{{many(" the", 20)}};
+      const ServeRequest first = chat.request(1);
+      chat.say(server.answer(first));
+      chat.messages.push_back(many(" bee", 10));
+      const auto second = server.submit(chat.request(2));
+      const auto again = server.submit(first);  // begins beside the second turn, in the other place
+      gate.open = true;
+      const Read read = read_all(*second);
+      (void)read_all(*again);
+      chat.say(read);
+      chat.messages.push_back(many(" a", 10));
+      const Read third = server.answer(chat.request(1));
+      EXPECT_EQ(third.end.run.finish_reason, "length") << third.end.run.failure;
+      EXPECT_GE(third.end.n_cached, 22 + 40 + 12 + 39);
+      server.scheduler->drain(kSoon);
+      const ServiceState state = server.scheduler->state();
+      EXPECT_EQ(state.slots[longer].n_past, 22 + 40 + 12 + 40 + 12 + 40);
+      EXPECT_EQ(state.slots[1 - longer].n_past, 22 + 40);
+    }
+  }
 }
 
 TEST(KeptTurns, StrictOnesReadAgainWhatWasThought) {

@@ -34,6 +34,14 @@ TEST(Pace, AloneReadsLargePiecesButNotForLong) {
   EXPECT_EQ(measured(20, 10).n_to_read(0), 50);
 }
 
+// Two requests on a fresh server: no step was without reading yet.
+TEST(Pace, IsMeasuredThoughSomebodyReadsAllTheTime) {
+  Pace pace;
+  pace.count(0, 64, 128);  // 2 ms a token
+  pace.count(1, 8, 20 + 16);
+  EXPECT_EQ(pace.n_to_read(1), 15);  // 1.5 times 20 ms
+}
+
 TEST(Pace, BeginsWithoutMeasurements) {
   EXPECT_GT(Pace().n_to_read(0), 0);
   EXPECT_GT(Pace().n_to_read(3), 0);

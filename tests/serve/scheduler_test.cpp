@@ -98,6 +98,32 @@ TEST(Scheduler, IsFair) {
   EXPECT_NE(order[middle], order[middle + 2]);
 }
 
+// Who writes goes on while another's long prompt is read, which fits one batch.
+TEST(Scheduler, ReadsALongPromptBetweenTheTokensOfOthers) {
+  constexpr int kPrompt = 4096;
+  int n_written = 0;
+  int n_meanwhile = 0;
+  std::promise<void> reader_came;
+  Server server({.n_parallel = 2, .budget = 5120, .n_cells = 6144, .max_batch = 8192});
+  server.limits.max_positions = 8192;
+  server.scripts[1] = [&n_written, came = reader_came.get_future().share()] {
+    came.wait();
+    ++n_written;
+    return Words::id(" sea");
+  };
+  server.scripts[2] = [&] {
+    if (n_meanwhile == 0) n_meanwhile = n_written;
+    return Words::id(" bee");
+  };
+  const auto writer = server.submit(request(1, 1500));
+  const auto reader = server.submit(request(2, 5, kPrompt));
+  reader_came.set_value();
+  const Read read = read_all(*reader);
+  EXPECT_EQ(read.end.run.finish_reason, "length") << read.end.run.failure;
+  EXPECT_EQ(read.end.run.n_prompt, kPrompt);
+  EXPECT_GE(n_meanwhile, kPrompt / 512);  // most tokens that a step reads, on any machine
+}
+
 TEST(Scheduler, WaitsForAPlaceAndForCells) {
   Gate gate;
   Server server({.n_parallel = 2, .budget = 96, .n_cells = 192});

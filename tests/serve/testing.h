@@ -72,12 +72,14 @@ class Server {
     int queue = 64;
     bool can_rewind = true;
     std::string select = "none";
+    int max_batch = 64;
   };
 
   explicit Server(const Options& options) {
     const int n_cells = options.n_cells > 0 ? options.n_cells : options.n_parallel * options.budget;
     auto made =
         std::make_unique<FakeKv>(FakeKv::Options{.n_cells = n_cells,
+                                                 .max_batch = options.max_batch,
                                                  .n_vocab = static_cast<int>(Words::all().size()),
                                                  .can_rewind = options.can_rewind});
     kv = made.get();
