@@ -1,5 +1,6 @@
 #include "chat/reply_parser.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "chat/parser_params.h"
@@ -32,12 +33,25 @@ struct ReplyParser::Impl {
   common_chat_msg before;        // what the prompt held of the reply
   common_chat_msg message;       // that, and what was read since
   std::vector<std::string> ids;  // of the tool calls
+  std::vector<std::string> think_ends;
+
+  // Behind the last thought; where none was seen the whole text.
+  [[nodiscard]] std::string answer() const {
+    if (message.reasoning_content.empty()) return text;
+    std::size_t begin = text.size();
+    for (const std::string& end : think_ends) {
+      const std::size_t at = text.rfind(end);
+      if (at != std::string::npos) begin = std::min(begin, at + end.size());
+    }
+    return text.substr(begin);
+  }
 };
 
 ReplyParser::ReplyParser(const ChatTemplate::Rendered& rendered,
                          std::function<std::string()> make_id)
     : impl_(std::make_unique<Impl>()) {
   impl_->params = parser_params(rendered);
+  impl_->think_ends = rendered.think_ends;
   impl_->make_id = std::move(make_id);
   if (rendered.continues) {
     try {
@@ -76,7 +90,7 @@ std::vector<ReplyDelta> ReplyParser::read(bool partial) {
     // A reply that its own format cannot read is plain text: what was not shown yet is shown.
     message = impl_->message;
     message.role = "assistant";
-    if (message.empty()) message.content = impl_->text;
+    if (message.content.empty() && message.tool_calls.empty()) message.content = impl_->answer();
   }
   if (message.empty()) return {};
   message.set_tool_call_ids(impl_->ids, impl_->make_id);
