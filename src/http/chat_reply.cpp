@@ -120,6 +120,7 @@ std::vector<json> ChatReply::closing() {
   json last = chunk(json::array());
   last["usage"] = usage_json(usage_);
   last["timings"] = timings_json(choices_.back().end);
+  last["zoomr"] = zoomr_json(choices_.back().end);
   return {last};
 }
 

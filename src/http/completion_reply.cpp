@@ -101,6 +101,8 @@ std::vector<json> CompletionReply::closing() {
   if (!options_.include_usage) return {};
   json last = object(json::array());
   last["usage"] = usage_json(usage());
+  last["timings"] = timings_json(choices_.back().end);
+  last["zoomr"] = zoomr_json(choices_.back().end);
   return {last};
 }
 

@@ -112,6 +112,8 @@ void slot_figures(const ServiceState& s, Figures& f) {
   };
   each("zoomr_slot_resident_tokens", "Tokens of a slot in the KV memory",
        [](const SlotState& slot) { return static_cast<double>(slot.resident); });
+  each("zoomr_slot_peak_resident_tokens", "Most tokens of a slot in the KV memory at once",
+       [](const SlotState& slot) { return static_cast<double>(slot.peak_resident); });
   each("zoomr_slot_stored_tokens", "Tokens of a slot zoomed out",
        [](const SlotState& slot) { return static_cast<double>(slot.stored); });
   each("zoomr_slot_agreeability", "Share of votes that the winners got",
@@ -142,6 +144,7 @@ json slots_json(const ServiceState& state, const ServerContext& context) {
                   {"n_ctx", context.n_ctx},
                   {"budget", slot.budget},
                   {"resident_tokens", slot.resident},
+                  {"peak_resident_tokens", slot.peak_resident},
                   {"stored_tokens", slot.stored},
                   {"n_past", slot.n_past},
                   {"n_prompt_tokens", slot.n_prompt},

@@ -374,6 +374,7 @@ void Places::describe(ServiceState& state) const {
                                    : SlotState::Use::generating;
       slot.budget = session.policy().bounded() ? session.options().budget : 0;
       slot.resident = residency.resident.size();
+      slot.peak_resident = session.stats().peak_resident;
       slot.stored = residency.stored.size();
       slot.n_past = session.timeline().size();
       slot.n_prompt = session.n_prompt();

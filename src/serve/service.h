@@ -81,8 +81,9 @@ struct SlotState {
   Use use = Use::free;
   Pos budget = 0;    // tokens
   Pos resident = 0;  // tokens in the KV memory
-  Pos stored = 0;    // tokens zoomed out
-  Pos n_past = 0;    // tokens of the conversation
+  Pos peak_resident = 0;
+  Pos stored = 0;  // tokens zoomed out
+  Pos n_past = 0;  // tokens of the conversation
   int n_prompt = 0;
   int n_generated = 0;
   double agreeability = 0;

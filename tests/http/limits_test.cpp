@@ -40,7 +40,8 @@ TEST(BadRequest, PathsAndMethods) {
   expect_error(server.get(kChat), 404, "not_found_error");
   expect_error(server.post("/health", "{}"), 404, "not_found_error");
   expect_error(server.client().Delete(kChat), 404, "not_found_error");
-  for (const char* path : {"/v1/embeddings", "/v1/rerank", "/infill", "/v1/responses"}) {
+  for (const char* path : {"/v1/embeddings", "/v1/rerank", "/infill", "/v1/responses",
+                           "/v1/messages", "/v1/images/generations"}) {
     expect_error(server.post(path, "{}"), 501, "not_supported_error");
   }
   expect_error(server.post("/v1/completions", R"({"prompt":"a","echo":true})"), 501,

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,21 +20,26 @@ sys.path[:0] = [str(HERE.parent / "cli"), str(ROOT / "out-python")]
 from program import SMOL, ZOOMR  # noqa: E402
 
 PATIENCE = 60  # seconds until a test that waits gives up
+IN_CI = os.environ.get("CI") == "true"  # nothing that a test needs may be missing
 COLOUR = [{"role": "user", "content": "Name a colour."}]
 
 
 class Server:
-    """Listens when the constructor is through. The proof that zooming is exact has tests of its own."""
+    """Listens when the constructor is through. The proof that zooming is exact has tests of its own.
 
-    def __init__(self, *args, model=SMOL, proof=False):
+    model: None: `args` are all there are. env: the whole environment; None: ours."""
+
+    def __init__(self, *args, model=SMOL, proof=False, env=None):
+        if model is not None:
+            args = ("-m", model, "--port", 0, "-t", 1, *(() if proof else ("--no-self-test",)), *args)
         self.stderr = tempfile.TemporaryFile("w+")
-        extra = () if proof else ("--no-self-test",)
         self.process = subprocess.Popen(
-            [ZOOMR, "serve", "-m", model, "--port", "0", "-t", "1", *extra, *map(str, args)],
-            stdout=subprocess.PIPE, stderr=self.stderr, text=True,
+            [ZOOMR, "serve", *map(str, args)], stdout=subprocess.PIPE, stderr=self.stderr, text=True, env=env
         )
         self.url = self.process.stdout.readline().rpartition(" ")[2].strip()
-        self.port = int(self.url.rpartition(":")[2] or 0)
+        port, slash, rest = self.url.rpartition(":")[2].partition("/")
+        self.port = int(port or 0)
+        self.prefix = slash + rest  # --api-prefix
         if not self.port:
             said = self.said()
             self.end()
@@ -66,8 +72,15 @@ class Server:
         self.process.stdout.close()
         self.stderr.close()
 
-    def connect(self, timeout=PATIENCE):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+    def connect(self, timeout=PATIENCE, receive=None):
+        """receive: bytes of the socket's buffer, before it connects; None: the system's."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        if receive is not None:
+            connection.sock = socket.socket()
+            connection.sock.settimeout(timeout)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+            connection.sock.connect(("127.0.0.1", self.port))
+        return connection
 
     def ask(self, method, path, body=None):
         """Status and body, which is parsed if it is JSON."""
@@ -75,7 +88,7 @@ class Server:
         headers = {"Authorization": "Bearer " + self.key} if self.key else {}
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body)
-            connection.request(method, path, data, headers)
+            connection.request(method, self.prefix + path, data, headers)
             response = connection.getresponse()
             text = response.read().decode()
             is_json = (response.getheader("Content-Type") or "").startswith("application/json")

@@ -44,6 +44,7 @@ BAD = (
     (400, CHAT, b'{"messages": [{"role": "user", "content": "Hi"}], "zoomr": {"budget": 99999}}'),
     (400, CHAT, b'{"messages": [{"role": "user", "content": "\xff"}]}'),
     (400, CHAT, b"[" * 100000),
+    (400, "/completion", b'{"prompt": "a", "grammar": "root ::= ' + b"(" * 1000000 + b'"}'),
     (400, "/completion", b'{"prompt": ""}'),
     (404, "/nothing", b"{}"),
     (501, "/v1/embeddings", b'{"input": "a"}'),
@@ -218,10 +219,10 @@ class Client(threading.Thread):
         need(reply is None or len(reply["choices"]) == 2, reply)
         return reply is not None
 
-    def opened(self, **fields):
-        """A stream that has begun: connection, body, its response or None."""
+    def opened(self, receive=None, **fields):
+        """A stream that has begun: connection, body, its response or None. receive: bytes of the socket's buffer."""
         body = self.request(stream=True, **fields)
-        connection = self.server.connect(LONG)
+        connection = self.server.connect(LONG, receive)
         response = self.post(connection, body)
         if response.status == 503:
             connection.close()
@@ -256,13 +257,14 @@ class Client(threading.Thread):
         return True
 
     def read_slowly(self):
-        connection, _, response = self.opened(logprobs=True, top_logprobs=20)
+        """A reply of some 400 KB at 60 KB a second, through a small window: the server cannot write on."""
+        connection, _, response = self.opened(receive=4096, logprobs=True, top_logprobs=20, max_tokens=200, ignore_eos=True)
         if connection is None:
             return False
         text = b""
-        while piece := response.read1(4096):
+        while piece := response.read1(2048):
             text += piece
-            time.sleep(0.02)
+            time.sleep(0.03)
         connection.close()
         need(text.endswith(b"data: [DONE]\n\n"), text[-200:])
         return True
@@ -376,6 +378,8 @@ def soak(seconds, n_clients, every_trace, folder):
             wrong.append(f"records of {len(listener.lost)} conversations were lost")
         figures, untrue = replay_all(listener.traces(), float("inf") if every_trace else seconds / 3)
         wrong += untrue
+        if not figures["judged"]:
+            wrong.append("no token of any record was held to the model")
         summary = {
             "ok": not wrong, "seconds": seconds, "clients": n_clients, "done": dict(record.counts), "wrong": len(wrong),
             "rss_warm_mib": round(warm / MIB, 1), "rss_late_mib": round(late / MIB, 1),

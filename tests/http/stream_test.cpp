@@ -57,6 +57,7 @@ TEST(Reply, ChatStreamed) {
     if (with_usage) {
       EXPECT_TRUE(chunks.back()["choices"].empty());
       EXPECT_EQ(chunks.back()["usage"]["completion_tokens"], 2);
+      EXPECT_TRUE(chunks.back()["zoomr"].contains("peak_resident_tokens"));
       chunks.pop_back();
     }
     EXPECT_EQ(chunks.back()["choices"][0]["finish_reason"], "stop");
@@ -224,6 +225,24 @@ TEST(Disconnect, CancelsAReplyThatFlows) {
     }));
     client.close();
     EXPECT_TRUE(eventually([&] { return server.service.counts->cancelled == before + 1; }));
+  }
+}
+
+TEST(Disconnect, CostsNoMoreThanTheTokenInHand) {
+  RunningServer server;
+  server.service.script.pause = std::chrono::milliseconds(100);
+  server.service.script.repeat = 1000000;
+  for (const char* stream : {"true", "false"}) {
+    SCOPED_TRACE(stream);
+    const int before = server.service.counts->cancelled;
+    const int parts = server.service.counts->parts;
+    RawClient client(server.port(), raw_post("/completion", R"({"prompt":"a","stream":)" +
+                                                                std::string(stream) + "}"));
+    ASSERT_TRUE(eventually([&] { return server.service.counts->parts >= parts + 2; }));
+    client.close();
+    const int at_close = server.service.counts->parts;
+    EXPECT_TRUE(eventually([&] { return server.service.counts->cancelled == before + 1; }));
+    EXPECT_LE(server.service.counts->parts, at_close + 1);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(__file__))
-from server import COLOUR, HERE, PATIENCE, ROOT, SMOL, Server, ServerCase, eventually, events  # noqa: E402
+from server import COLOUR, HERE, IN_CI, PATIENCE, ROOT, SMOL, Server, ServerCase, eventually, events  # noqa: E402
 from program import Case  # noqa: E402
 
 
@@ -67,7 +68,26 @@ class Curl(ServerCase):
         metrics = self.ok("/metrics")
         self.assertRegex(metrics, r"(?m)^zoomr_kv_cells 2048(\.0)?$")
         self.assertRegex(metrics, r"(?m)^# TYPE zoomr_requests_total counter$")
-        self.assertIn("<html", self.ok("/"))
+
+    def test_the_page_takes_nothing_from_elsewhere(self):
+        status, head, page = self.curl("/")
+        self.assertEqual(status, 200)
+        self.assertIn("content-type: text/html", head.lower())
+        policy = re.search(r"(?im)^content-security-policy: (.+?)\r?$", head)[1]
+        sources = dict(part.split(maxsplit=1) for part in policy.split(";"))
+        self.assertEqual(sources.pop("default-src"), "'none'")
+        self.assertLessEqual({word for words in sources.values() for word in words.split()}, {"'self'", "'unsafe-inline'", "data:"})
+        self.assertEqual(re.findall(r"https?:|//\w.*|\bsrc\s*=|@import|<link\b", page), [])
+        self.assertEqual(set(re.findall(r"\bfetch\(.*?,", page)), {"fetch(base + path,"})
+
+    def test_all_that_the_page_shows_is_served(self):
+        page = self.ok("/")
+        figures = set(re.findall(r"\bm\.(zoomr_\w+)", page))
+        self.assertGreater(len(figures), 5)
+        self.assertLessEqual(figures, set(self.server.metrics()))
+        of_slots = {a or b for a, b in re.findall(r'\bslot\.(\w+)|\bsum\("(\w+)"\)', page)}
+        self.assertGreater(len(of_slots), 2)
+        self.assertLessEqual(of_slots, set(json.loads(self.ok("/slots"))[0]))
 
     def test_texts(self):
         tokens = json.loads(self.ok("/tokenize", data='{"content": "The sea is wide."}'))["tokens"]
@@ -134,6 +154,7 @@ class Curl(ServerCase):
 class LmEval(ServerCase):
     def test_a_task_of_ours(self):
         if not (ROOT / "out-python" / "lm_eval").is_dir():
+            self.assertFalse(IN_CI, "lm-eval could not be fetched (out-python/pip.log)")
             self.skipTest("lm-eval is not here (script/bootstrap --test)")
         task = HERE / "lm_eval_task"
         with tempfile.TemporaryDirectory() as folder:
@@ -240,6 +261,106 @@ class Ending(unittest.TestCase):
         listener.close()
 
 
+class EveryFlag(ServerCase):
+    """What no other test sets: half of it by flags, half in the environment."""
+
+    ARGS = (
+        "--slots", "--metrics", "--props", "--jinja", "-a", "capybara", "--kv-total", 1536,
+        "--cors-origins", "https://a.example,localhost",
+    )
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.NamedTemporaryFile() as keys:
+            keys.write(b"first\r\n\nsecond key\n")
+            keys.flush()
+            cls.server = Server(*cls.ARGS, env={
+                **os.environ, "LLAMA_ARG_N_PARALLEL": "3", "ZOOMR_BUDGET": "768",
+                "LLAMA_ARG_API_PREFIX": "/llm/", "LLAMA_ARG_API_KEY_FILE": keys.name,
+            })
+        cls.server.key = "first"
+
+    def headers(self, method, path, **headers):
+        """Status and headers of a reply. The path is as it is sent."""
+        connection = self.server.connect()
+        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        connection.close()
+        return response.status, response.headers
+
+    def test_the_memory_is_what_was_said(self):
+        props = self.server.get("/props")[1]
+        self.assertEqual((props["total_slots"], props["zoomr"]["budget"], props["zoomr"]["kv_total"]), (3, 768, 1536))
+        self.assertEqual(len(self.server.get("/slots")[1]), 3)
+        self.assertEqual(self.server.metrics()["zoomr_kv_cells"], 1536)
+
+    def test_a_request_may_have_all_of_it_and_no_more(self):
+        body = {"messages": COLOUR, "max_tokens": 2}
+        for budget, status in ((1536, 200), (1537, 400)):
+            answer, reply = self.server.post("/v1/chat/completions", {**body, "zoomr": {"budget": budget}})
+            self.assertEqual(answer, status, reply)
+
+    def test_the_alias_is_the_models_name(self):
+        self.assertEqual([model["id"] for model in self.server.get("/v1/models")[1]["data"]], ["capybara"])
+        self.assertEqual(self.server.get("/props")[1]["model_alias"], "capybara")
+        self.assertEqual(self.server.chat(COLOUR, max_tokens=2)["model"], "capybara")
+
+    def test_the_keys_are_the_lines_of_their_file(self):
+        for key, status in (("first", 200), ("second key", 200), ("second", 401), ("third", 401), ("", 401)):
+            self.assertEqual(self.headers("GET", "/llm/v1/models", X_Api_Key=key)[0], status, key)
+
+    def test_the_prefix_stands_before_every_path(self):
+        self.assertTrue(self.server.url.endswith("/llm"), self.server.url)
+        for path, status in (("/llm/", 200), ("/llm/health", 200), ("/", 404), ("/health", 404), ("/v1/models", 404)):
+            self.assertEqual(self.headers("GET", path, X_Api_Key=self.server.key)[0], status, path)
+
+    def test_pages_of_these_origins_may_ask(self):
+        for origin, allowed in (
+            ("https://a.example", True), ("http://localhost:3000", True), ("http://a.example", False), ("https://b.example", False),
+        ):
+            for method, path in (("GET", "/llm/health"), ("OPTIONS", "/llm/v1/chat/completions")):
+                _, headers = self.headers(method, path, Origin=origin)
+                self.assertEqual(headers["Access-Control-Allow-Origin"], origin if allowed else None, (method, origin))
+
+
+class NoFlag(ServerCase):
+    """Started as packaging's unit starts it: the model in the environment, and a port that is free."""
+
+    @classmethod
+    def setUpClass(cls):
+        unit = (ROOT / "packaging" / "zoomr.service").read_text()
+        program, command, *args = re.search(r"^ExecStart=(.+)$", unit, re.M)[1].split()
+        assert (Path(program).name, command) == ("zoomr", "serve"), unit
+        others = {
+            name: value for name, value in os.environ.items()
+            if name == "ZOOMR_MODELS" or not name.startswith(("LLAMA_", "ZOOMR_"))
+        }
+        cls.server = Server(*args, model=None, env={**others, "LLAMA_ARG_MODEL": SMOL, "LLAMA_ARG_PORT": "0"})
+
+    def test_the_memory_is_four_places_of_2048_tokens(self):
+        props = self.server.get("/props")[1]
+        self.assertEqual((props["total_slots"], props["zoomr"]["budget"], props["zoomr"]["kv_total"]), (4, 2048, 4 * 2048))
+        self.assertEqual(props["zoomr"]["policy"], "zoomr")
+        self.assertEqual(self.server.metrics()["zoomr_kv_cells"], 4 * 2048)
+        self.assertEqual(self.server.chat(COLOUR, max_tokens=2)["zoomr"]["budget"], 2048)
+        slots = self.server.get("/slots")[1]
+        self.assertEqual([slot["id"] for slot in slots], [0, 1, 2, 3])
+        self.assertEqual([slot["budget"] for slot in slots if slot["state"] != "free"], [2048])
+
+    def test_the_model_has_its_files_name(self):
+        props = self.server.get("/props")[1]
+        name = Path(props["model_path"]).stem
+        self.assertIn("SmolLM2", name)
+        self.assertEqual((props["model_alias"], self.server.get("/v1/models")[1]["data"][0]["id"]), (name, name))
+
+    def test_every_page_may_ask_and_no_key_is_needed(self):
+        connection = self.server.connect()
+        connection.request("GET", "/v1/models", headers={"Origin": "https://a.example"})
+        response = connection.getresponse()
+        self.assertEqual((response.status, response.headers["Access-Control-Allow-Origin"]), (200, "https://a.example"))
+        connection.close()
+
+
 class Start(Case):
     def test_a_model_that_is_not_there(self):
         self.refused("serve", "-m", "/no/such/model.gguf", "--port", 0, says="/no/such/model.gguf")
@@ -253,6 +374,9 @@ class Start(Case):
 
     def test_flags_that_cannot_be(self):
         self.refused("serve", "-m", SMOL, "--port", 0, "--budget", "+64", says="--budget")
+        self.refused("serve", "-m", SMOL, "--port", 0, "--api-prefix", "llm", says="--api-prefix")
+        self.refused("serve", "-m", SMOL, "--port", 0, "--api-key-file", "/no/such/keys", says="/no/such/keys")
+        self.refused("serve", "-m", SMOL, "--port", 0, "-np", 2, "--budget", 512, "--kv-total", 511, says="--kv-total")
 
 
 if __name__ == "__main__":
