@@ -161,8 +161,12 @@ class Help(Case):
 
     def test_help_of_every_command(self):
         self.assertIn("replay", self.ok("--help").stdout.decode())
-        for command in ("run", "heads", "inspect", "models", "bench", "replay"):
-            self.assertIn("--help", self.ok(command, "--help").stdout.decode())
+        commands = re.findall(r"^  ([a-z]+)  ", self.ok("--help").stdout.decode(), re.M)
+        self.assertLessEqual({"run", "serve", "eval", "bench", "heads", "inspect", "models", "replay"}, set(commands))
+        for command in commands:
+            text = self.ok(command, "--help").stdout.decode()
+            self.assertIn("--help", text)
+            self.assertIn(f"zoomr {command} ", text)
 
     def test_the_heads_flags_are_wherever_policies_are(self):
         for command in ("run", "eval", "bench"):

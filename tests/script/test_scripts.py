@@ -337,6 +337,19 @@ class Bootstrap(Workplace):
         self.assertTrue(install.endswith("libcli11-dev nlohmann-json3-dev libspdlog-dev libxxhash-dev"), install)
 
 
+class Packaging(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd")
+    def test_systemd_has_no_complaint_about_the_unit(self):
+        text = (ROOT / "packaging" / "zoomr.service").read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            unit = pathlib.Path(folder) / "zoomr.service"
+            # It asks that the program is there.
+            unit.write_text(text.replace("/usr/local/bin/zoomr ", f"{sys.executable} "))
+            done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
+        complaints = [line for line in done.stderr.splitlines() if "zoomr.service" in line]
+        self.assertEqual((done.returncode, complaints), (0, []), done.stderr)
+
+
 class Style(Workplace):
     def test_an_unformatted_file_is_found(self):
         (self.folder / "src").mkdir()
