@@ -2,13 +2,14 @@
 """Three conversations of four turns on a server: what is read at each turn, and what is answered.
 
   zoomr serve -m MODEL --port 8080 &          and once more with --strict-turns
-  python3 eval/turns.py [http://127.0.0.1:8080]
+  python3 eval/turns.py [--think] [http://127.0.0.1:8080]
 
+--think: for a server with --chat-template-file eval/thinking.jinja; the model is asked to think before it answers.
 Prints a markdown table; answers are right when they hold the word that the question asks for.
 """
 
+import argparse
 import json
-import sys
 import urllib.request
 
 CONVERSATIONS = {
@@ -32,6 +33,8 @@ CONVERSATIONS = {
     ],
 }
 
+THINK = "First think aloud: say in two to four sentences which facts the question needs. Then write </think> and the answer."
+
 
 def ask(server, messages):
     body = json.dumps({"messages": messages, "temperature": 0, "max_tokens": 250}).encode()
@@ -41,21 +44,26 @@ def ask(server, messages):
 
 
 def main():
-    server = sys.argv[1].rstrip("/") if len(sys.argv) > 1 else "http://127.0.0.1:8080"
-    print("| conversation | turn | prompt | read | ms | peak resident | stored | right |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("server", nargs="?", default="http://127.0.0.1:8080")
+    parser.add_argument("--think", action="store_true")
+    args = parser.parse_args()
+    server = args.server.rstrip("/")
+    print("| conversation | turn | prompt | read | ms | thought, letters | peak resident | stored | right |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     for name, turns in CONVERSATIONS.items():
-        messages = []
+        messages = [{"role": "system", "content": THINK}] if args.think else []
         for number, (question, wanted) in enumerate(turns, 1):
             messages.append({"role": "user", "content": question})
             reply = ask(server, messages)
-            text = reply["choices"][0]["message"]["content"]
+            text = reply["choices"][0]["message"]["content"] or ""
+            thought = reply["choices"][0]["message"].get("reasoning_content") or ""
             messages.append({"role": "assistant", "content": text})
             timings, zoomr = reply["timings"], reply["zoomr"]
             right = "" if not wanted else "yes" if wanted in text else "no"
             print(
                 f"| {name} | {number} | {reply['usage']['prompt_tokens']} | {timings['prompt_n']} | {timings['prompt_ms']:.0f} "
-                f"| {zoomr['peak_resident_tokens']} | {zoomr['stored_tokens']} | {right} |",
+                f"| {len(thought)} | {zoomr['peak_resident_tokens']} | {zoomr['stored_tokens']} | {right} |",
                 flush=True,
             )
 
