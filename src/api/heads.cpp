@@ -61,7 +61,7 @@ std::vector<RetrievalHead> place_heads(const std::vector<Head>& heads, const Lla
                                             std::to_string(most) + " heads");
     }
     const LayerShape& shape = layers[layer];
-    if (shape.windowed) {
+    if (shape.window > 0) {
       throw Error(ErrorCode::bad_input,
                   "head " + head_name(head.layer, head.head) + " cannot look far back: layer " +
                       std::to_string(head.layer) + " has a sliding window (zoomr heads)");
@@ -99,16 +99,20 @@ std::string two_digits(double value) {
   return true;
 }
 
-// No head to follow: the paper's rule takes over where the user left the choice to us.
+// No head to follow. Where the user left the choice to us nothing comes back by itself: the votes
+// of all heads did no better than that on any model that was measured (docs/selection.md).
 void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& tell) {
   if (!chosen_by_us) {
     throw Error(ErrorCode::unsupported,
                 "--select retrieval: no head of this model looks facts up (--select paper)");
   }
-  settings.select = "paper";
+  settings.select = "none";
   settings.name_heads.clear();
   settings.order_heads.clear();
-  tell("no head of this model looks facts up: all heads vote (--select paper)");
+  tell(
+      "no head of this model looks facts up: nothing comes back by itself (--select none; with "
+      "paper "
+      "all heads vote)");
 }
 
 // False when the model has no heads to follow. key: the probe's, when it was asked.

@@ -348,8 +348,8 @@ void add_thinking_flags(CLI::App& app, RunOptions& o) {
   app.add_option(
          "--select", o.settings.select,
          "Policy zoomr: what comes back: retrieval (what the heads that look things up attend to), "
-         "paper (votes of all heads), none; auto: retrieval, or paper with summaries and on models "
-         "without such heads")
+         "paper (votes of all heads), none; auto: retrieval, or paper with summaries, or none on "
+         "models without such heads")
       ->group(group);
   add_head_flags(app, o);
   app.add_option("--select-config", o.select_config,

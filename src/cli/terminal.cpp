@@ -46,6 +46,7 @@ void LiveText::write(const TraceEvent& event) {
     close_line(line->span);
   } else if (const auto* decode = std::get_if<DecodeEvent>(&event)) {
     resident_ += decode->span.size();
+    missed_before_ = missed_;
     if (decode->missed >= 0) {
       missed_ = missed_ < 0 ? decode->missed : 0.95 * missed_ + 0.05 * decode->missed;
     }
@@ -91,6 +92,7 @@ void LiveText::mark(const EditEvent& edit) {
   if (!edit.ok || edit.kind == EditKind::compact) return;
   if (edit.kind == EditKind::again) {
     resident_ -= edit.span.size();
+    missed_ = missed_before_;  // what counts is the second look
     return;
   }
   resident_ += edit.kind == EditKind::in ? edit.span.size() : -edit.span.size();

@@ -53,6 +53,7 @@ class LiveText final : public TraceSink {
   int zoom_outs_ = 0;
   int drops_ = 0;
   double missed_ = -1;               // missed mass, a running mean over some 20 tokens; < 0: none
+  double missed_before_ = -1;        // without the newest decode
   std::vector<std::string> pieces_;  // by position, the prompt's empty
   std::vector<SegmentKind> kinds_;   // by position
   std::vector<TextLine> lines_;      // tile the timeline; the last may be open

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/check.h"
 #include "core/dot.h"
@@ -35,10 +36,16 @@ std::vector<float> head_weights(const KeyLog& log, const SpanSet& visible,
   const auto* key = query_layout.key_of(head, log.layout());
   if (key == nullptr) return {};
   const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(head.head.layer)];
+  const Pos asking = visible.empty() ? 0 : visible.spans().back().end - 1;
+  const Pos first = shape.window > 0 ? asking - shape.window + 1 : 0;
   std::vector<float> weights;
   weights.reserve(static_cast<std::size_t>(visible.size()));
   for (const Span span : visible.spans()) {
     for (Pos pos = span.begin; pos < span.end; ++pos) {
+      if (pos < first) {
+        weights.push_back(-std::numeric_limits<float>::infinity());
+        continue;
+      }
       weights.push_back(attention_logit(
           dot(queries.data() + head.offset, log.row(pos) + key->offset, head.d), shape));
     }

@@ -2,7 +2,7 @@
 // summed over heads. What H2O accumulates. Pure; sizes in floats.
 //
 // Attention sinks of the model (a learned logit beside the keys) and position biases (ALiBi) are
-// not part of it; sliding-window layers are treated as if they saw everything resident.
+// not part of it. A layer with a sliding window sees no further than that.
 #pragma once
 
 #include <cmath>
@@ -45,7 +45,8 @@ class KeyLog {
 };
 
 // [visible.size()] the weights of one query head of the layout over the positions of `visible`, in
-// their order; empty when the key head it reads was not captured.
+// their order, the asking token's own as the last; empty when the key head it reads was not
+// captured.
 [[nodiscard]] std::vector<float> head_weights(const KeyLog& log, const SpanSet& visible,
                                               const HeadLayout& query_layout,
                                               std::span<const float> queries,

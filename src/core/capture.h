@@ -37,9 +37,9 @@ struct LayerShape {
   int n_head = 0;     // query heads; 0: the layer has no attention that the tap can see
   int n_head_kv = 0;  // key heads
   int d_head = 0;
-  float scale = 1;        // of q.k before the softmax
-  float softcap = 0;      // 0: none; else logits are softcap * tanh(q.k * scale / softcap)
-  bool windowed = false;  // a sliding window hides far positions from it
+  float scale = 1;    // of q.k before the softmax
+  float softcap = 0;  // 0: none; else logits are softcap * tanh(q.k * scale / softcap)
+  Pos window = 0;     // tokens that a sliding window leaves it, its own included; 0: it sees all
 };
 
 // How one token's rows are packed: heads in ascending (layer, head) order, `d` floats each.

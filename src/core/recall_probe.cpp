@@ -34,7 +34,7 @@ void HeadScorer::add(const Recall& recall, const KeyLog& keys, const HeadLayout&
     if (n == heads_.size()) {
       const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(item.head.layer)];
       heads_.push_back(
-          {.score = {.head = item.head, .key_head = key->head.head, .windowed = shape.windowed}});
+          {.score = {.head = item.head, .key_head = key->head.head, .windowed = shape.window > 0}});
     }
     Sums& sums = heads_[n++];
     check(sums.score.head == item.head, "the same heads at every call");

@@ -183,8 +183,8 @@ Table answers_table(const std::vector<Row>& rows) {
 Table texts_table(const std::vector<Sample>& samples) {
   Table table = {{"text", "policy", "budget", "tokens", "perplexity", "KL mean", "KL median",
                   "KL 99 %", "same top %", "far tokens", "far: perplexity", "far: KL mean",
-                  "far: KL median", "far: same top %", "peak resident", "mean resident", "KV MiB",
-                  "zooms in / out"}};
+                  "far: KL median", "far: KL 99 %", "far: same top %", "peak resident",
+                  "mean resident", "KV MiB", "zooms in / out"}};
   for (const Sample& s : samples) {
     if (!s.contains("kl_mean")) continue;
     const auto value = [&s](const char* name, int digits) {
@@ -198,8 +198,8 @@ Table texts_table(const std::vector<Sample>& samples) {
                      value("kl_mean", 4) + " ± " + value("kl_error", 4), value("kl_median", 4),
                      value("kl_99", 3), value("same_top", 1), value("far_tokens", 0),
                      value("far_perplexity", 2), value("far_kl_mean", 3), value("far_kl_median", 3),
-                     value("far_same_top", 1), value("peak_resident_tokens", 0),
-                     value("mean_resident_tokens", 0),
+                     value("far_kl_99", 3), value("far_same_top", 1),
+                     value("peak_resident_tokens", 0), value("mean_resident_tokens", 0),
                      number(s["peak_kv_bytes"].get<double>() / (1 << 20), 1),
                      value("zoom_ins", 0) + " / " + value("zoom_outs", 0)});
   }

@@ -131,7 +131,7 @@ void LlamaKv::learn_shapes() {
   int status = 0;
   for (std::size_t i = 0; i < tokens.size() && status == 0; ++i) {
     if (i == 2) share(scratch(), 0, {0, 1});
-    if (i + 1 == tokens.size()) tap_->learn(static_cast<int>(tokens.size()));
+    if (i + 1 == tokens.size()) tap_->learn(static_cast<int>(tokens.size()), window);
     Batch batch({&tokens[i], 1});
     status = llama_decode(context_.get(), batch.view());
     llama_synchronize(context_.get());

@@ -107,7 +107,8 @@ bool Tap::on_eval(ggml_tensor* node, bool ask, void* user_data) {
   return true;
 }
 
-void Tap::learn(int n_visible) {
+void Tap::learn(int n_visible, Pos window) {
+  window_ = window;
   learning_ = true;
   n_visible_ = n_visible;
   layers_.clear();
@@ -182,7 +183,7 @@ void Tap::learn_shape(const ggml_tensor* node, int layer) {
       .d_head = static_cast<int>(node->src[0]->ne[0]),
       .scale = op_param(node, 0),
       .softcap = op_param(node, 2),
-      .windowed = n_visible >= 0 && n_visible < n_visible_,
+      .window = n_visible >= 0 && n_visible < n_visible_ ? window_ : 0,
   };
 }
 

@@ -27,8 +27,9 @@ class Tap {
   static bool on_eval(ggml_tensor* node, bool ask, void* user_data);
 
   // Learns the shapes of all layers and the cache's size from the next decode, of one token.
-  // n_visible: cells that it sees where no window hides any; a layer that sees fewer is windowed.
-  void learn(int n_visible);
+  // n_visible: cells that it sees where no window hides any; a layer that sees fewer has the
+  // window, in tokens.
+  void learn(int n_visible, Pos window);
   // What the decodes from now on are to copy; REQUIRES learned shapes when it asks for anything.
   void arm(const Capture& capture);
   void disarm();
@@ -61,6 +62,7 @@ class Tap {
 
   bool learning_ = false;
   int n_visible_ = 1;
+  Pos window_ = 0;
   bool armed_ = false;
   Capture capture_;
   Observation observation_;

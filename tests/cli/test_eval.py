@@ -50,6 +50,9 @@ class Eval(Case):
         with open(path) as file:
             samples = [json.loads(line) for line in file]
         self.assertEqual(len(samples), 3 * 2 * 2)
+        # Every policy has its turn before the next problem begins.
+        self.assertEqual([(s["problem"], s["policy"]) for s in samples if s["sample"] == 0],
+                         [(p, policy) for p in ("1", "2", "3") for policy in ("full", "zoomr:select=paper")])
         run = json.loads(self.ok("run", "-m", SMOL, "-p", samples[0]["prompt"], "--raw", "-n", "4", "--json").stdout)
         for name in run:
             self.assertIn(name, samples[0])
@@ -123,6 +126,48 @@ class Eval(Case):
         self.assertIn(read[:200], whole)
         self.assertEqual(lines[-1][1], samples["zoomr"]["n_prompt"] + 220)
         self.assertGreater(len(samples["streaming-llm"]["residency"]["edits"]), 0)
+
+    def test_its_own_text_is_read_and_goes_on(self):
+        path = self.path("s.jsonl")
+        args = ("eval", "-m", SMOL, "--task", "text", "-n", "60", "--budget", "+40", "--policy", "streaming-llm,zoomr", "--samples-out", path)
+        whole = self.ok(*args)
+        self.assertIn("| own | streaming-llm | +40 | 60 |", whole.stdout.decode())
+        with open(path) as file:
+            first = file.readline()
+        with open(path, "w") as file:
+            file.write(first)
+        resumed = self.ok(*args, "--resume")
+        self.assertEqual(resumed.stdout, whole.stdout)
+        # And without the model: tables and page of what is there.
+        report = self.path("r.html")
+        shown = self.ok("eval", "--show", path, "--report", report)
+        self.assertEqual(shown.stdout, whole.stdout)
+        self.assertEqual(self.tables(report, shown)[0]["texts"], self.tables(report, shown)[1])
+
+    def test_what_was_written_is_scored_anew(self):
+        path = self.path("s.jsonl")
+        task = self.task()
+        self.ok("eval", "-m", SMOL, "--task", task, "-n", "40", "--policy", "full", "--samples-out", path)
+        with open(path) as file:
+            samples = [json.loads(line) for line in file]
+        for sample in samples:
+            sample.update(right=not sample["right"], answer="?")
+        changed = self.write("changed.jsonl", "".join(json.dumps(sample) + "\n" for sample in samples))
+        as_scored = self.ok("eval", "--show", path).stdout
+        self.assertNotEqual(self.ok("eval", "--show", changed).stdout, as_scored)
+        self.assertEqual(self.ok("eval", "--show", changed, "--task", task).stdout, as_scored)
+
+    def test_heads_of_another_rule_do_not_go_on(self):
+        path = self.path("s.jsonl")
+        args = self.args("--policy", "zoomr", "--problems", "1", "--samples-out", path)
+        self.ok(*args)
+        with open(path) as file:
+            sample = json.loads(file.read())
+        self.assertIn("18.6", sample["settings"]["heads"])
+        sample["settings"]["heads"].pop()
+        with open(path, "w") as file:
+            file.write(json.dumps(sample) + "\n")
+        self.refuse("heads", *args, "--resume")
 
     def test_a_schema_holds_every_reply(self):
         path = self.path("s.jsonl")

@@ -272,6 +272,10 @@ class Heads(Case):
             else:
                 self.refused(*run, says="no head of this model looks facts up", env=env)
                 self.assertIn("none to follow", self.ok("heads", SMOL, env=env).stdout.decode())
+                # Left to itself a run goes on without.
+                by_itself = self.ok("run", "-m", SMOL, "--json", *self.RUN[:7], "--budget", "+96", env=env)
+                self.assertIn("nothing comes back by itself", by_itself.stderr.decode())
+                self.assertEqual(json.loads(by_itself.stdout)["zoom_ins"], 0)
 
     def test_an_unwritable_cache_is_one_note(self):
         done = self.ok("heads", SMOL, "--json", env={"XDG_CACHE_HOME": self.write("file", "x")})

@@ -43,6 +43,8 @@ class EveryPolicy : public ::testing::TestWithParam<Case> {
         .seq = seq,
         .select = GetParam().select,
         .heads = {{.layer = 0, .head = 1, .key_head = 0}, {.layer = 1, .head = 3, .key_head = 1}},
+        .name_heads = {{.layer = 0, .head = 2, .key_head = 1}},
+        .order_heads = {{.layer = 1, .head = 0, .key_head = 0}},
         .miss = GetParam().miss,
         .summaries = summaries_of(GetParam().policy),
         .next = random_words(GetParam().seed + 100 * static_cast<unsigned>(seq))};
@@ -87,6 +89,42 @@ TEST_P(EveryPolicy, ThreeSessionsInOneMemory) {
   for (Thinker* thinker : {&a, &b, &c}) {
     EXPECT_EQ(thinker->session->finish_reason(), Finish::length);
     expect_sound(kv, *thinker);
+  }
+}
+
+// Of the moves at one token: no more lines come in than may, and what comes in stays.
+TEST_P(EveryPolicy, NothingComesInAndLeavesAtOneToken) {
+  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
+  MemoryStore store;
+  FakeKv unhidden({.n_cells = 2048});
+  Engine engine(kv, store, &unhidden);
+  Thinker thinker(scene());
+  Session* const sessions[] = {thinker.session.get()};
+  while (thinker.session->running()) engine.step(sessions);
+  SpanSet came;
+  int n_came = 0;
+  int n_all = 0;
+  for (const TraceEvent& event : thinker.recorder.events) {
+    if (std::get_if<DecodeEvent>(&event) != nullptr) {
+      if (GetParam().select == "retrieval") {
+        EXPECT_LE(n_came, PolicySettings{}.zoom_max);
+      }
+      n_all += std::exchange(n_came, 0);
+      came = {};
+    }
+    const auto* edit = std::get_if<EditEvent>(&event);
+    if (edit == nullptr || edit->kind == EditKind::compact || edit->kind == EditKind::again) {
+      continue;
+    }
+    if (edit->kind == EditKind::in) {
+      came.insert(edit->span);
+      ++n_came;
+    } else if (GetParam().policy != "oracle") {  // it plans behind a decode and before the next
+      EXPECT_TRUE(came.intersection({edit->span}).empty()) << to_string(edit->span);
+    }
+  }
+  if (GetParam().select == "retrieval") {
+    EXPECT_GT(n_all, 10);
   }
 }
 

@@ -106,6 +106,7 @@ struct Scene {
   std::string select = "paper";
   std::vector<RetrievalHead> heads = {};
   std::vector<RetrievalHead> name_heads = {};
+  std::vector<RetrievalHead> order_heads = {};
   float second_look = 0.15F;
   float sure = 0.95F;
   float miss = 0;
@@ -121,6 +122,7 @@ struct Thinker {
                                   .select = scene.select,
                                   .heads = scene.heads,
                                   .name_heads = scene.name_heads,
+                                  .order_heads = scene.order_heads,
                                   .second_look = scene.second_look,
                                   .sure = scene.sure,
                                   .miss = scene.miss,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Straightforward h2o and r-kv on a recorded run: what tests/eval/rivals_test.cpp compares ours with.
+"""Straightforward h2o and r-kv on a recorded run: what tests/unit/rivals_test.cpp compares ours with.
 
   rivals_reference.py RECORD > tests/data/rivals.json
 

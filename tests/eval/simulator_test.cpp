@@ -41,8 +41,12 @@ RunOptions settings(const Recording& recording) {
   RunOptions options;
   options.policy = "zoomr";
   options.budget = {.tokens = 96, .beyond_prompt = false};
-  options.settings = {
-      .window = 16, .select = "retrieval", .heads = {recording.head({1, 2})}, .second_look = 0.15F};
+  options.settings = {.window = 16,
+                      .select = "retrieval",
+                      .heads = {recording.head({1, 2})},
+                      .name_heads = {recording.head({0, 3})},
+                      .order_heads = {recording.head({1, 0})},
+                      .second_look = 0.15F};
   options.line_min = 3;
   options.line_max = 12;
   options.thought_max = 60;
@@ -59,6 +63,8 @@ TEST(Simulator, MovesWhatTheLiveEngineMoves) {
                 .n_predict = kReply - 1,
                 .select = "retrieval",
                 .heads = {recording.head({1, 2})},
+                .name_heads = {recording.head({0, 3})},
+                .order_heads = {recording.head({1, 0})},
                 .next = random_words(3)});
   Session* const sessions[] = {live.session.get()};
   while (live.session->running()) engine.step(sessions);

@@ -1,4 +1,4 @@
-"""eval/tasks.py: the generators of the built-in tasks, and eval/record.py's reader.
+"""eval/tasks.py: the generators of the built-in tasks.
 `test_tasks.py [Class.method]`; prints nothing when all is well."""
 
 import hashlib

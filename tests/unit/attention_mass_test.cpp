@@ -35,6 +35,19 @@ TEST(AttentionMass, IsASoftmaxAHead) {
   EXPECT_NEAR(std::accumulate(mass.begin(), mass.end(), 0.0), 2.0, 1e-5);
 }
 
+TEST(AttentionMass, AWindowHidesWhatLiesBehindIt) {
+  std::vector<LayerShape> layers(1, {.n_head = 1, .n_head_kv = 1, .d_head = 1, .window = 2});
+  const HeadLayout keys = make_layout(kAll, layers, true);
+  const HeadLayout queries = make_layout(kAll, layers, false);
+  const KeyLog log = log_of({9, 9, 0, 0}, keys);
+  std::vector<float> mass;
+  add_attention_mass(log, {{0, 1}, {2, 4}}, queries, std::vector<float>{1}, kAll, mass);
+  EXPECT_EQ(mass, (std::vector<float>{0, 0, 0.5F, 0.5F}));
+  const std::vector<Line> lines = {{{0, 2}, 0}, {{2, 4}, 0}};
+  EXPECT_EQ(line_mass(log, lines, queries, std::vector<float>{1}, kAll).peak,
+            (std::vector<float>{0, 1}));
+}
+
 TEST(AttentionMass, OfChosenHeadsOnly) {
   const KeyLog log = log_of({0, 2, 4}, layout(true));
   std::vector<float> mass;

@@ -120,7 +120,7 @@ class Planted {
  public:
   explicit Planted(bool windowed = false) {
     std::vector<LayerShape> layers(2, {.n_head = 2, .n_head_kv = 1, .d_head = 4});
-    layers[1].windowed = windowed;
+    layers[1].window = windowed ? 4 : 0;
     queries_ = make_layout({.all = true}, layers, false);
     const HeadLayout key_layout = make_layout({.all = true}, layers, true);
     for (Pos pos = 0; pos < 8; ++pos) {
