@@ -1,34 +1,47 @@
 #!/usr/bin/env bash
-# Runs the evaluations of docs/results.md. Samples go to out-results/; every call goes on where the
-# last one stopped. Hours on two cores: the order is that of what matters.
+# Runs the evaluations of docs/results.md, section by section. Samples go to out-results/; every call
+# goes on where the last one stopped. More than a day on two cores; the order is that of what matters.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=out-results
 mkdir -p "$out"
-model=qwen2.5-coder-1.5b
+big=qwen2.5-coder-1.5b
 
 run() { # NAME ARGS...: samples in NAME.jsonl
   local name=$1
   shift
-  build/bin/zoomr eval "$@" --samples-out "$out/$name.jsonl" --resume --report "$out/$name.html" >"$out/$name.md"
+  build/bin/zoomr eval -t 1 "$@" --samples-out "$out/$name.jsonl" --resume --report "$out/$name.html" >"$out/$name.md"
 }
 
-main=full,streaming-llm,zoomr:select=paper,zoomr
-quantised=full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0
+chain() { run chain -m $big --task chain -n 1100 "$@"; }
+chain --problems 10 --budget +216 --policy full,streaming-llm,zoomr:select=paper,zoomr:second-look=0.15:name-heads=none,oracle
+chain --problems 10 --budget +144,+216,+72 --policy streaming-llm,zoomr,zoomr:sure=2:second-look-name=2
+chain --problems 10 --budget +144 --policy oracle
+chain --problems 5 --budget +216 --policy full,h2o,r-kv,random,summary-only:summaries=injected,full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0
+python3 eval/tasks.py chain --steps 80 --problems 5 >"$out/chain-80.jsonl"
+run chain-80 -m $big --task "$out/chain-80.jsonl" -n 2200 --budget +144 --policy full,streaming-llm,zoomr
 
-run chain -m $model --task chain --problems 10 -n 1100 --budget +216 --policy $main,oracle
-run text-smollm2 -m smollm2-135m --task text -n 1500 --budget +256 --policy $quantised,streaming-llm,h2o,r-kv,random,zoomr:select=paper,zoomr,oracle
-run chain -m $model --task chain --problems 10 -n 1100 --budget +144,+72 --policy streaming-llm,zoomr,oracle
-python3 eval/tasks.py chain --steps 80 --problems 5 >"$out/chain-80-steps.jsonl"
-run chain-80 -m $model --task "$out/chain-80-steps.jsonl" --problems 5 -n 2200 --budget +144 --policy full,streaming-llm,zoomr
-python3 eval/tasks.py chain --steps 16 --problems 24 --seed 100 >"$out/chain-16-steps.jsonl"
-run chain-16 -m $model --task "$out/chain-16-steps.jsonl" -n 500 --budget +96,+208 --policy zoomr:select=paper
-run recall -m $model --task recall --problems 6 -n 120 --budget 1024 --policy full,streaming-llm,zoomr
-run gsm -m $model --task gsm --problems 10 -n 500 --budget +64 --policy $main
-run late -m $model --task late --problems 10 -n 900 --budget +128 --policy $main,oracle
-run chain -m $model --task chain --problems 5 -n 1100 --budget +216 --policy $quantised,h2o,r-kv,random,summary-only:summaries=injected
-run text-gemma3 -m gemma-3-270m --task text -n 1500 --budget +256 --policy streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
-run text-1.5b -m $model --task text -n 1500 --budget +256 --policy streaming-llm,zoomr:select=paper,zoomr,oracle
-for name in qwen2.5-coder-0.5b $model; do
-  run files-$name -m $name --task DESIGN.md,src/engine/engine.cpp -n 1240 --budget +192 --policy streaming-llm,zoomr,oracle
+run late -m $big --task late --problems 10 -n 900 --budget +128 --policy full,streaming-llm,zoomr,zoomr:order-heads=none,zoomr:sure=2
+run gsm -m $big --task gsm --problems 10 -n 500 --budget +64 --policy full,streaming-llm,zoomr:select=paper,zoomr
+run recall -m $big --task recall --problems 4 -n 60 --budget 1024 --policy full,streaming-llm,zoomr
+
+# The texts are files of this repository as they were when the first of these was run.
+git show ec89dae:DESIGN.md >"$out/prose.md"
+git show ec89dae:src/engine/engine.cpp >"$out/code.cpp"
+texts() { # MODEL POLICIES
+  run "texts-$1" -m "$1" --task "$out/prose.md,$out/code.cpp" -n 1240 --budget +192 --policy "$2"
+}
+texts $big streaming-llm,zoomr,zoomr:sure=2,oracle
+texts qwen2.5-coder-0.5b streaming-llm,zoomr:select=paper,zoomr,oracle
+texts smollm2-135m streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
+texts gemma-3-270m streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
+for small in smollm2-135m gemma-3-270m; do
+  run "own-$small" -m $small --task text -n 1240 --budget +192 --policy streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
+done
+
+python3 eval/tasks.py chain --steps 16 --problems 24 --seed 100 >"$out/chain-16.jsonl"
+run chain-16 -m $big --task "$out/chain-16.jsonl" -n 500 --budget +96,+208 --policy zoomr:select=paper
+for family in chain_sum gcd simple_equations needle_haystack time_intervals lcm leg_counting letter_counting number_sorting decimal_arithmetic; do
+  python3 eval/tasks.py gsm --family $family --problems 5 >"$out/$family.jsonl"
+  run "$family" -m $big --task "$out/$family.jsonl" --problems 4 -n 500 --policy full
 done
