@@ -18,6 +18,10 @@
 #include "http/access.h"
 #include "llama/model.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace zoomr {
 
 namespace {
@@ -188,6 +192,14 @@ void add_memory_flags(CLI::App& app, ServeCommand& c) {
   add_thinking_flags(app, s.run);
 }
 
+// Each of glibc's arenas keeps what its threads once needed, and a server has many threads: half an
+// hour of 16 clients took 60 MiB that way.
+void keep_few_arenas() {
+#if defined(__GLIBC__)
+  mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 }  // namespace
 
 void add_flags(CLI::App& app, ServeCommand& c) {
@@ -204,6 +216,7 @@ void add_flags(CLI::App& app, ServeCommand& c) {
 }
 
 int serve_command(ServeCommand& command, std::ostream& out) {
+  keep_few_arenas();
   settle(command.service.run);
   command.service.budget = session_budget(command.budget);
   const ServerOptions options = server_options(command);
