@@ -17,20 +17,17 @@ namespace zoomr {
 
 namespace {
 
-// Does the prompt end inside a thought, one that it opens or one that is to be continued?
-bool is_in_thought(const common_chat_params& params) {
-  const auto trimmed = [](const std::string& tag) {
-    return tag.substr(0, tag.find_last_not_of(" \t\r\n") + 1);
-  };
-  const std::string begin = trimmed(params.thinking_start_tag);
-  if (begin.empty()) return false;
-  const std::string& text = params.generation_prompt;
-  const std::size_t at = text.rfind(begin);
-  if (at == std::string::npos) return false;
-  return std::none_of(params.thinking_end_tags.begin(), params.thinking_end_tags.end(),
-                      [&](const std::string& end) {
-                        return text.find(trimmed(end), at + begin.size()) != std::string::npos;
-                      });
+bool ends_with_blank(const std::string& text, const std::string& tail) {
+  const std::size_t end = text.find_last_not_of(" \t\r\n");
+  const std::size_t tail_end = tail.find_last_not_of(" \t\r\n");
+  if (end == std::string::npos || tail_end == std::string::npos) return false;
+  return text.substr(0, end + 1).ends_with(tail.substr(0, tail_end + 1));
+}
+
+// Is this, which the prompt ends with, a thought that is to be continued?
+bool is_thought(const ChatTemplate::Message& last) {
+  return !last.reasoning.empty() && last.content.empty() && last.parts.empty() &&
+         last.tool_calls.empty();
 }
 
 common_chat_msg as_common(const ChatTemplate::Message& message) {
@@ -130,7 +127,9 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
     rendered.prompt = params.prompt;
     rendered.think_begin = params.thinking_start_tag;
     rendered.think_ends = params.thinking_end_tags;
-    rendered.starts_thinking = is_in_thought(params);
+    rendered.starts_thinking = !params.thinking_start_tag.empty() &&
+                               (ends_with_blank(params.prompt, params.thinking_start_tag) ||
+                                (options.continue_last && is_thought(messages.back())));
     rendered.stops = params.additional_stops;
     take_grammar(params, rendered);
     if (options.tool_choice == "required") begin_with_call(rendered.grammar);

@@ -7,7 +7,6 @@
 #include <random>
 #include <set>
 
-#include "api/head_file.h"
 #include "api/heads.h"
 #include "api/select_file.h"
 #include "chat/chat_template.h"
@@ -109,18 +108,6 @@ void add_tuned(nlohmann::ordered_json& settings, const std::vector<Cell>& cells)
     const std::string& config = cell.options.select_config;
     if (config == "auto" || config == "none") continue;
     settings["select-config"] = selection_json(cell.options.settings);
-    return;
-  }
-}
-
-// Which heads "auto" stands for: another rule would choose others.
-void add_heads(nlohmann::ordered_json& settings, const std::vector<Cell>& cells) {
-  for (const Cell& cell : cells) {
-    const PolicySettings& found = cell.options.settings;
-    if (cell.options.heads != "auto" || found.heads.empty()) continue;
-    settings["heads"] = head_names(found.heads);
-    settings["name-heads"] = head_names(found.name_heads);
-    settings["order-heads"] = head_names(found.order_heads);
     return;
   }
 }
@@ -245,7 +232,6 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
 
   nlohmann::ordered_json settings = settings_of(command, model);
   add_tuned(settings, cells);
-  add_heads(settings, cells);
   settings["predict"] = n_taught;  // -1 is another length for texts than for answers
   SampleFile samples(command.samples_out, command.resume, settings);
   evaluate(

@@ -2,7 +2,8 @@
 // summed over heads. What H2O accumulates. Pure; sizes in floats.
 //
 // Attention sinks of the model (a learned logit beside the keys) and position biases (ALiBi) are
-// not part of it. A layer with a sliding window sees no further than that.
+// not part of it. A layer with a sliding window sees no further than that (one whose window comes
+// in chunks less: that is not seen here).
 #pragma once
 
 #include <cmath>

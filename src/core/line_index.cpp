@@ -1,6 +1,7 @@
 #include "core/line_index.h"
 
 #include <algorithm>
+#include <exception>
 #include <limits>
 #include <numeric>
 
@@ -57,6 +58,16 @@ double total(const std::vector<float>& values) {
     all += sum(values.data() + i, std::min<std::size_t>(256, values.size() - i));
   }
   return all;
+}
+
+// result[line]: its tokens' part of all weights.
+void share_out(const std::vector<float>& weights, std::span<const Line> lines,
+               std::span<float> result) {
+  const auto all = static_cast<float>(total(weights));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Span span = lines[i].span;
+    result[i] = sum(weights.data() + span.begin, static_cast<std::size_t>(span.size())) / all;
+  }
 }
 
 }  // namespace
@@ -126,30 +137,33 @@ LineShares LineIndex::shares(std::span<const Line> lines, const HeadLayout& quer
   std::size_t n_lines = 0;  // those that end within the index
   while (n_lines < lines.size() && lines[n_lines].span.end <= size()) ++n_lines;
 
-  std::vector<float> share(asking.size() * n_lines);  // [head][line]
+  std::vector<float> by_head(asking.size() * n_lines);  // [head][line]
+  std::exception_ptr failure;                           // none may leave the threads
 #pragma omp parallel num_threads(options_.threads) if (options_.threads > 1 && !is_short())
   {
     std::vector<float> weights;
 #pragma omp for schedule(dynamic, 1)
     for (std::size_t h = 0; h < asking.size(); ++h) {
-      const HeadLayout::Item& query = *asking[h].query;
-      weigh(*asking[h].key, queries.data() + query.offset,
-            query_layout.layers[static_cast<std::size_t>(query.head.layer)], weights);
-      const auto all = static_cast<float>(total(weights));
-      for (std::size_t i = 0; i < n_lines; ++i) {
-        const Span span = lines[i].span;
-        share[h * n_lines + i] =
-            sum(weights.data() + span.begin, static_cast<std::size_t>(span.size())) / all;
+      try {
+        const HeadLayout::Item& query = *asking[h].query;
+        weigh(*asking[h].key, queries.data() + query.offset,
+              query_layout.layers[static_cast<std::size_t>(query.head.layer)], weights);
+        share_out(weights, lines.first(n_lines), std::span(by_head).subspan(h * n_lines, n_lines));
+      } catch (...) {
+#pragma omp critical
+        failure = std::current_exception();
       }
     }
   }
+  if (failure) std::rethrow_exception(failure);
 
   LineShares result{.mean = std::vector<float>(lines.size(), 0),
                     .peak = std::vector<float>(lines.size(), 0)};
   for (std::size_t h = 0; h < asking.size(); ++h) {
     for (std::size_t i = 0; i < n_lines; ++i) {
-      result.mean[i] += share[h * n_lines + i];
-      result.peak[i] = std::max(result.peak[i], share[h * n_lines + i]);
+      const float share = by_head[h * n_lines + i];
+      result.mean[i] += share;
+      result.peak[i] = std::max(result.peak[i], share);
     }
   }
   for (float& mean : result.mean)

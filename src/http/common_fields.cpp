@@ -96,8 +96,9 @@ void read_samplers(const Fields& fields, SamplingOptions& o) {
 // -1, as in llama.cpp: all that a conversation can hold. More says nothing more, and libllama would
 // make room for it.
 int read_last_n(const Fields& f, const char* name, int fallback, int n_ctx) {
+  constexpr int kMost = 1 << 18;  // tokens; a conversation may be longer, without a bound at all
   const int n = f.integer(name, fallback, -1);
-  return n < 0 ? n_ctx : std::min(n, n_ctx);
+  return std::min({n < 0 ? n_ctx : n, n_ctx, kMost});
 }
 
 void read_numbers(const Fields& f, SamplingOptions& o, int n_ctx) {

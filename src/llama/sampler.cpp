@@ -131,35 +131,46 @@ std::string escaped(const std::string& word) {
   return pattern;
 }
 
-// llama.cpp reads a grammar by recursion, once a bracket: so many fill no thread's stack.
+// llama.cpp reads a grammar by recursion, a bracket a call, and follows its rules from one to the
+// next the same way: so many fill no thread's stack.
 constexpr int kDeepest = 100;
+constexpr int kMostRules = 10000;
 
-// Brackets inside a text, a class of characters or a comment do not nest.
-void check_nesting(const std::string& grammar) {
+// Brackets inside a text, a class of characters, a token's name or a comment do not nest.
+void check_depth(const std::string& grammar) {
   int depth = 0;
-  char until = 0;  // what ends the text, class or comment
+  int n_rules = 0;
+  std::string until;  // what ends the text, class, name or comment; "": none
   for (std::size_t i = 0; i < grammar.size(); ++i) {
     const char c = grammar[i];
-    if (until != 0) {
-      if (c == '\\' && until != '\n') ++i;
-      if (c == until) until = 0;
+    if (!until.empty()) {
+      if (c == '\\' && (until == "\"" || until == "]")) {
+        ++i;
+      } else if (until.find(c) != std::string::npos) {
+        until.clear();
+      }
     } else if (c == '"') {
-      until = '"';
+      until = "\"";
     } else if (c == '[') {
-      until = ']';
+      until = "]";
+    } else if (c == '<') {
+      until = ">";
     } else if (c == '#') {
-      until = '\n';
+      until = "\r\n";
     } else if (c == '(') {
       require(++depth <= kDeepest, "the grammar nests deeper than " + std::to_string(kDeepest));
     } else if (c == ')') {
       --depth;
+    } else if (c == '=' && i > 0 && grammar[i - 1] == ':') {
+      require(++n_rules <= kMostRules,
+              "the grammar has more than " + std::to_string(kMostRules) + " rules");
     }
   }
 }
 
 // A word that is one token triggers as that token, others by their text.
 llama_sampler* make_grammar(const SamplingOptions& o, const LlamaModel& model) {
-  check_nesting(o.grammar);
+  check_depth(o.grammar);
   if (o.grammar_trigger_words.empty() && o.grammar_trigger_patterns.empty()) {
     return llama_sampler_init_grammar(model.vocab(), o.grammar.c_str(), "root");
   }

@@ -21,15 +21,18 @@ void blend(double& mean, double value) {
 }  // namespace
 
 void Pace::count(int n_writing, int n_read, double ms) {
-  if (n_read == 0) {
-    if (n_writing > 0) blend(write_ms_, ms);
-  } else if (n_writing == 0) {
+  if (n_read == 0 && n_writing > 0) {
+    if (!is_measured_) write_ms_ = -1;
+    is_measured_ = true;
+    blend(write_ms_, ms);
+  } else if (n_read > 0 && n_writing == 0) {
     blend(read_ms_, ms / n_read);
-  } else if (write_ms_ >= 0) {
+  } else if (n_read > 0 && is_measured_) {
     blend(read_ms_, std::max(0.0, ms - write_ms_) / n_read);
-  } else if (read_ms_ >= 0) {
-    // The first that writes does so beside one that reads.
-    write_ms_ = std::max(0.0, ms - read_ms_ * n_read);
+  } else if (n_read > 0 && read_ms_ >= 0) {
+    // The first that writes does so beside one that reads: what the reading leaves is an estimate.
+    const double rest = ms - read_ms_ * n_read;
+    if (rest > 0) blend(write_ms_, rest);
   }
 }
 

@@ -13,8 +13,9 @@ class Pace {
   [[nodiscard]] int n_to_read(int n_writing) const;
 
  private:
-  double write_ms_ = -1;  // a step in which nothing is read; < 0: not measured yet
-  double read_ms_ = -1;   // what one token of a prompt adds
+  double write_ms_ = -1;      // a step in which nothing is read; < 0: not known yet
+  bool is_measured_ = false;  // there was one
+  double read_ms_ = -1;       // what one token of a prompt adds
 };
 
 }  // namespace zoomr

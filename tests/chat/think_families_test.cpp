@@ -272,6 +272,7 @@ TEST(Thinking, AThoughtThatIsToBeContinuedIsOne) {
   EXPECT_TRUE(goes_on("One.", "").starts_thinking) << goes_on("One.", "").prompt;
   EXPECT_FALSE(goes_on("One.", "Thr").starts_thinking) << goes_on("One.", "Thr").prompt;
   EXPECT_FALSE(goes_on("", "Thr").starts_thinking) << goes_on("", "Thr").prompt;
+  EXPECT_FALSE(goes_on("", "The <think> tag").starts_thinking);
 }
 
 // What its own format cannot read is shown as it is, behind what was shown of the thinking.

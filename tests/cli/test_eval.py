@@ -157,18 +157,6 @@ class Eval(Case):
         self.assertNotEqual(self.ok("eval", "--show", changed).stdout, as_scored)
         self.assertEqual(self.ok("eval", "--show", changed, "--task", task).stdout, as_scored)
 
-    def test_heads_of_another_rule_do_not_go_on(self):
-        path = self.path("s.jsonl")
-        args = self.args("--policy", "zoomr", "--problems", "1", "--samples-out", path)
-        self.ok(*args)
-        with open(path) as file:
-            sample = json.loads(file.read())
-        self.assertIn("18.6", sample["settings"]["heads"])
-        sample["settings"]["heads"].pop()
-        with open(path, "w") as file:
-            file.write(json.dumps(sample) + "\n")
-        self.refuse("heads", *args, "--resume")
-
     def test_a_schema_holds_every_reply(self):
         path = self.path("s.jsonl")
         schema = json.dumps({"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"], "additionalProperties": False})

@@ -92,8 +92,8 @@ TEST_P(EveryPolicy, ThreeSessionsInOneMemory) {
   }
 }
 
-// Of the moves at one token: no more lines come in than may, and what comes in stays.
-TEST_P(EveryPolicy, NothingComesInAndLeavesAtOneToken) {
+// Of the moves between two decodes: no more lines come in than may, and what comes in stays.
+TEST_P(EveryPolicy, NothingComesInAndLeavesAtOnce) {
   FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
   MemoryStore store;
   FakeKv unhidden({.n_cells = 2048});

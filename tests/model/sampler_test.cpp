@@ -143,6 +143,14 @@ TEST(Sampler, RefusesBadOptions) {
   };
   refused([](auto& o) { o.samplers = "top_k;magic"; });
   refused([](auto& o) { o.grammar = "root ::= ("; });
+  refused([](auto& o) { o.grammar = "root ::= #\r" + std::string(4000000, '('); });
+  refused([](auto& o) { o.grammar = "root ::= <\">" + std::string(4000000, '('); });
+  refused([](auto& o) {
+    o.grammar = "root ::= a0\n";
+    for (int i = 0; i < 200000; ++i) {
+      o.grammar += "a" + std::to_string(i) + " ::= a" + std::to_string(i + 1) + "\n";
+    }
+  });
   refused([](auto& o) {
     o.grammar = "root ::= " + std::string(4000000, '(') + "\"a\"" + std::string(4000000, ')');
   });

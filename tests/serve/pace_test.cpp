@@ -40,6 +40,10 @@ TEST(Pace, IsMeasuredThoughSomebodyReadsAllTheTime) {
   pace.count(0, 64, 128);  // 2 ms a token
   pace.count(1, 8, 20 + 16);
   EXPECT_EQ(pace.n_to_read(1), 15);  // 1.5 times 20 ms
+  pace.count(1, 8, 3);               // impossible: a hiccup in what was measured before
+  EXPECT_EQ(pace.n_to_read(1), 15);
+  pace.count(1, 0, 40);  // a step without reading says it truly
+  EXPECT_EQ(pace.n_to_read(1), 30);
 }
 
 TEST(Pace, BeginsWithoutMeasurements) {
