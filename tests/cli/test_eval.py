@@ -129,9 +129,9 @@ class Eval(Case):
 
     def test_its_own_text_is_read_and_goes_on(self):
         path = self.path("s.jsonl")
-        args = ("eval", "-m", SMOL, "--task", "text", "-n", "60", "--budget", "+40", "--policy", "streaming-llm,zoomr", "--samples-out", path)
+        args = ("eval", "-m", SMOL, "--task", "text", "-n", "90", "--budget", "+64", "--policy", "streaming-llm,zoomr", "--samples-out", path)
         whole = self.ok(*args)
-        self.assertIn("| own | streaming-llm | +40 | 60 |", whole.stdout.decode())
+        self.assertIn("| own | streaming-llm | +64 | 90 |", whole.stdout.decode())
         with open(path) as file:
             first = file.readline()
         with open(path, "w") as file:
