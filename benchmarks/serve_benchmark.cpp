@@ -110,7 +110,7 @@ class Bench {
   // n tokens of prose; `which` makes them different from the first on.
   [[nodiscard]] std::vector<Token> prose(int n, int which) const {
     std::string text = "Chapter " + std::to_string(1000 + 7 * which) + ". ";
-    for (int i = 0; text.size() < static_cast<std::size_t>(8 * n); ++i) {
+    for (int i = 0; text.size() < 8 * static_cast<std::size_t>(n); ++i) {
       text += "On day " + std::to_string(i) + " the harbour master counted " +
               std::to_string((which + 3) * i % 97) +
               " boats and wrote the number down beside the weather. ";

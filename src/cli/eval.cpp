@@ -160,19 +160,8 @@ void add_flags(CLI::App& app, EvalCommand& e) {
                  "Policies with settings, e.g. full:ctk=q8_0:ctv=q8_0,zoomr:select=paper")
       ->envname("ZOOMR_POLICY")
       ->group("Evaluation");
-  // An environment's text is not split by the parser's delimiter.
-  app.add_option_function<std::vector<std::string>>(
-         "--budget",
-         [&e](const std::vector<std::string>& typed) {
-           e.budgets.clear();
-           for (const std::string& text : typed) {
-             for (std::string& budget : CLI::detail::split(text, ',')) {
-               e.budgets.push_back(std::move(budget));
-             }
-           }
-         },
-         "Most resident tokens of a session; +N: beyond the prompt")
-      ->default_str(e.budgets.front())
+  app.add_option("--budget", e.budgets, "Most resident tokens of a session; +N: beyond the prompt")
+      ->delimiter(',')
       ->envname("ZOOMR_BUDGET")
       ->group("Evaluation");
   app.add_option("-n,--predict,--n-predict", e.run.n_predict,
