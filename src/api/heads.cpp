@@ -110,9 +110,8 @@ void do_without_heads(PolicySettings& settings, bool chosen_by_us, const Tell& t
   settings.name_heads.clear();
   settings.order_heads.clear();
   tell(
-      "no head of this model looks facts up: nothing comes back by itself (--select none; with "
-      "paper "
-      "all heads vote)");
+      "no head of this model looks facts up: nothing comes back by itself "
+      "(--select none; with paper all heads vote)");
 }
 
 // False when the model has no heads to follow. key: the probe's, when it was asked.

@@ -110,8 +110,7 @@ std::vector<json> ChatReply::ended(std::size_t index, const ReplyEnd& end) {
     last["logprobs"] = {{"content", logprobs_json(choice.tokens)}};
   }
   result.push_back(chunk(json::array({std::move(last)})));
-  result.back()["timings"] = timings_json(end);
-  result.back()["zoomr"] = zoomr_json(end);
+  add_figures(result.back(), end);
   return result;
 }
 
@@ -119,8 +118,7 @@ std::vector<json> ChatReply::closing() {
   if (!options_.include_usage) return {};
   json last = chunk(json::array());
   last["usage"] = usage_json(usage_);
-  last["timings"] = timings_json(choices_.back().end);
-  last["zoomr"] = zoomr_json(choices_.back().end);
+  add_figures(last, choices_.back().end);
   return {last};
 }
 
@@ -137,8 +135,7 @@ json ChatReply::whole() {
   }
   json result = head_.object("chat.completion", std::move(choices));
   result["usage"] = usage_json(usage_);
-  result["timings"] = timings_json(choices_.front().end);
-  result["zoomr"] = zoomr_json(choices_.front().end);
+  add_figures(result, choices_.front().end);
   return result;
 }
 

@@ -79,8 +79,7 @@ std::vector<json> CompletionReply::ended(std::size_t index, const ReplyEnd& end)
   choices_[index].end = end;
   if (!options_.stream) return {};
   json last = object(json::array({choice_json(index, "", finish_reason(end))}));
-  last["timings"] = timings_json(end);
-  last["zoomr"] = zoomr_json(end);
+  add_figures(last, end);
   return {last};
 }
 
@@ -101,8 +100,7 @@ std::vector<json> CompletionReply::closing() {
   if (!options_.include_usage) return {};
   json last = object(json::array());
   last["usage"] = usage_json(usage());
-  last["timings"] = timings_json(choices_.back().end);
-  last["zoomr"] = zoomr_json(choices_.back().end);
+  add_figures(last, choices_.back().end);
   return {last};
 }
 
@@ -114,8 +112,7 @@ json CompletionReply::whole() {
   }
   json result = object(std::move(choices));
   result["usage"] = usage_json(usage());
-  result["timings"] = timings_json(choices_.front().end);
-  result["zoomr"] = zoomr_json(choices_.front().end);
+  add_figures(result, choices_.front().end);
   return result;
 }
 

@@ -62,6 +62,11 @@ json zoomr_json(const ReplyEnd& end) {
   return result;
 }
 
+void add_figures(json& object, const ReplyEnd& end) {
+  object["timings"] = timings_json(end);
+  object["zoomr"] = zoomr_json(end);
+}
+
 json logprobs_json(const std::vector<ReplyToken>& tokens) {
   json result = json::array();
   for (const ReplyToken& token : tokens) {

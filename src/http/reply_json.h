@@ -21,6 +21,8 @@ struct Usage {
 [[nodiscard]] json timings_json(const ReplyEnd& end);
 // {"finish_reason", "peak_resident_tokens", "stored_tokens", "zoom_ins", ...}
 [[nodiscard]] json zoomr_json(const ReplyEnd& end);
+// Adds both, as "timings" and "zoomr".
+void add_figures(json& object, const ReplyEnd& end);
 // [{"id", "token", "bytes", "logprob", "top_logprobs": [...]}]
 [[nodiscard]] json logprobs_json(const std::vector<ReplyToken>& tokens);
 

@@ -1,6 +1,8 @@
 // Every policy through one suite: random token streams, with one and with several sessions, with
 // and without failures. The invariants hold at every step (the engine throws otherwise), the trace
 // is true, the Kv holds what the session believes, and what is not dropped is never lost.
+#include <limits>
+
 #include "engine/testing.h"
 
 namespace zoomr {
@@ -33,6 +35,15 @@ std::string name_of(const ::testing::TestParamInfo<Case>& info) {
 
 class EveryPolicy : public ::testing::TestWithParam<Case> {
  protected:
+  // What the sessions share; room for all that is written where the policy keeps all.
+  struct World {
+    explicit World(int n_cells, std::size_t store_bytes = std::numeric_limits<std::size_t>::max())
+        : kv({.n_cells = GetParam().policy == "full" ? 2048 : n_cells}), store(store_bytes) {}
+    FakeKv kv;
+    MemoryStore store;
+    FakeKv unhidden{{.n_cells = 2048}};
+    Engine engine{kv, store, &unhidden};
+  };
   [[nodiscard]] static bool drops(const std::string& policy) {
     return policy == "streaming-llm" || policy == "h2o" || policy == "r-kv" ||
            policy == "summary-only";
@@ -57,50 +68,41 @@ class EveryPolicy : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(EveryPolicy, OneSession) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
-  MemoryStore store;
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
+  World world(96);
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
   while (thinker.session->running()) {
-    engine.step(sessions);
+    world.engine.step(sessions);
     if (GetParam().policy != "full") {
       ASSERT_LE(thinker.session->residency().resident.size(), 96);
     }
   }
   EXPECT_EQ(thinker.session->finish_reason(), Finish::length);
   EXPECT_EQ(thinker.session->stats().n_generated, 300);
-  expect_sound(kv, thinker);
+  expect_sound(world.kv, thinker);
 }
 
 TEST_P(EveryPolicy, ThreeSessionsInOneMemory) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 2048 : 3 * 96});
-  MemoryStore store;
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
+  World world(3 * 96);
   Thinker a(scene(0));
   Thinker b(scene(1));
   Thinker c(scene(2));
   Session* const sessions[] = {a.session.get(), b.session.get(), c.session.get()};
   for (int i = 0;
        i < 2000 && (a.session->running() || b.session->running() || c.session->running()); ++i)
-    engine.step(sessions);
+    world.engine.step(sessions);
   for (Thinker* thinker : {&a, &b, &c}) {
     EXPECT_EQ(thinker->session->finish_reason(), Finish::length);
-    expect_sound(kv, *thinker);
+    expect_sound(world.kv, *thinker);
   }
 }
 
 // Of the moves between two decodes: no more lines come in than may, and what comes in stays.
 TEST_P(EveryPolicy, NothingComesInAndLeavesAtOnce) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
-  MemoryStore store;
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
+  World world(96);
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
-  while (thinker.session->running()) engine.step(sessions);
+  while (thinker.session->running()) world.engine.step(sessions);
   SpanSet came;
   int n_came = 0;
   int n_all = 0;
@@ -131,26 +133,20 @@ TEST_P(EveryPolicy, NothingComesInAndLeavesAtOnce) {
 // What one session writes does not depend on who thinks beside it.
 TEST_P(EveryPolicy, NeighboursChangeNothing) {
   const auto think = [&](bool with_neighbour) {
-    FakeKv kv({.n_cells = GetParam().policy == "full" ? 2048 : 2 * 96});
-    MemoryStore store;
-    FakeKv unhidden({.n_cells = 2048});
-    Engine engine(kv, store, &unhidden);
+    World world(2 * 96);
     Thinker a(scene(0));
     Thinker b(scene(1));
     Session* const both[] = {a.session.get(), b.session.get()};
-    while (a.session->running()) engine.step(std::span(both).first(with_neighbour ? 2 : 1));
+    while (a.session->running()) world.engine.step(std::span(both).first(with_neighbour ? 2 : 1));
     std::vector<std::uint64_t> contents;
-    for (const Pos pos : kv.resident(0)) contents.push_back(kv.content(0, pos));
+    for (const Pos pos : world.kv.resident(0)) contents.push_back(world.kv.content(0, pos));
     return std::pair(a.session->residency(), contents);
   };
   EXPECT_EQ(think(false), think(true));
 }
 
 TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 128});
-  MemoryStore store;
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
+  World world(128);
   Scene s = scene();
   s.budget = 128;
   s.forced_chunk = 16;
@@ -160,28 +156,25 @@ TEST_P(EveryPolicy, ForcedTokensInChunksKeepTheBudget) {
   for (int i = 0; i < 200; ++i) taught.push_back(next());
   thinker.session->teach(taught);
   Session* const sessions[] = {thinker.session.get()};
-  while (thinker.session->running()) engine.step(sessions);
+  while (thinker.session->running()) world.engine.step(sessions);
   EXPECT_EQ(thinker.session->stats().n_generated, 300);
   for (std::size_t i = 0; i < taught.size(); ++i)
     ASSERT_EQ(thinker.session->timeline().tokens()[12 + i], taught[i]);
-  expect_sound(kv, thinker);
+  expect_sound(world.kv, thinker);
 }
 
 // A prompt that is not pinned is cut into lines, and leaves like any others.
 TEST_P(EveryPolicy, AnUnpinnedPromptMayLeave) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 160});
-  MemoryStore store;
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
+  World world(160);
   Scene s = scene();
   s.pin_prompt = false;
   s.n_prompt = 80;
   s.budget = 160;
   Thinker thinker(s);
   Session* const sessions[] = {thinker.session.get()};
-  while (thinker.session->running()) engine.step(sessions);
+  while (thinker.session->running()) world.engine.step(sessions);
   EXPECT_EQ(thinker.session->finish_reason(), Finish::length);
-  expect_sound(kv, thinker);
+  expect_sound(world.kv, thinker);
 }
 
 // A failure at every call site, at every call: the run ends or goes on, but nothing is lost.
@@ -192,22 +185,19 @@ TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
          {DecodeStatus::no_room, DecodeStatus::aborted, DecodeStatus::failed}) {
       if (site != Site::decode && status != DecodeStatus::failed) continue;
       for (int call = 0; call < 40; call += 3) {
-        FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
-        kv.fail_when(
+        World world(96);
+        world.kv.fail_when(
             [&](Site at, int n) { return at == site && n == call ? status : DecodeStatus::ok; });
-        MemoryStore store;
-        FakeKv unhidden({.n_cells = 2048});
-        Engine engine(kv, store, &unhidden);
         Scene s = scene();
         s.n_predict = 150;
         Thinker thinker(s);
         Session* const sessions[] = {thinker.session.get()};
-        while (thinker.session->running()) engine.step(sessions);
+        while (thinker.session->running()) world.engine.step(sessions);
         if (site == Site::decode) {
           ASSERT_EQ(thinker.session->finish_reason(),
                     status == DecodeStatus::aborted ? Finish::interrupted : Finish::error);
         }
-        expect_sound(kv, thinker);
+        expect_sound(world.kv, thinker);
         if (HasFailure()) return;
       }
     }
@@ -215,32 +205,26 @@ TEST_P(EveryPolicy, EveryFailureAtEveryCall) {
 }
 
 TEST_P(EveryPolicy, RandomFailures) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
+  World world(96);
   std::mt19937 random(GetParam().seed);
-  kv.fail_when([&](FakeKv::Site site, int) {
+  world.kv.fail_when([&](FakeKv::Site site, int) {
     return site != FakeKv::Site::decode && random() % 5 == 0 ? DecodeStatus::failed
                                                              : DecodeStatus::ok;
   });
-  MemoryStore store;
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
-  while (thinker.session->running()) engine.step(sessions);
-  expect_sound(kv, thinker);
+  while (thinker.session->running()) world.engine.step(sessions);
+  expect_sound(world.kv, thinker);
 }
 
 TEST_P(EveryPolicy, AFullStoreEndsTheRunWithoutLoss) {
-  FakeKv kv({.n_cells = GetParam().policy == "full" ? 1024 : 96});
-  MemoryStore store(50 * sizeof(std::uint64_t));
-  FakeKv unhidden({.n_cells = 2048});
-  Engine engine(kv, store, &unhidden);
+  World world(96, 50 * sizeof(std::uint64_t));
   Thinker thinker(scene());
   Session* const sessions[] = {thinker.session.get()};
-  while (thinker.session->running()) engine.step(sessions);
+  while (thinker.session->running()) world.engine.step(sessions);
   const bool stores = !drops(GetParam().policy) && GetParam().policy != "full";
   EXPECT_EQ(thinker.session->finish_reason(), stores ? Finish::error : Finish::length);
-  expect_sound(kv, thinker);
+  expect_sound(world.kv, thinker);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryPolicy, ::testing::ValuesIn(cases()), name_of);
