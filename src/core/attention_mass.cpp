@@ -36,8 +36,7 @@ std::vector<float> head_weights(const KeyLog& log, const SpanSet& visible,
   const auto* key = query_layout.key_of(head, log.layout());
   if (key == nullptr) return {};
   const LayerShape& shape = query_layout.layers[static_cast<std::size_t>(head.head.layer)];
-  const Pos asking = visible.empty() ? 0 : visible.spans().back().end - 1;
-  const Pos first = shape.window > 0 ? asking - shape.window + 1 : 0;
+  const Pos first = shape.first_seen(visible.empty() ? 0 : visible.spans().back().end - 1);
   std::vector<float> weights;
   weights.reserve(static_cast<std::size_t>(visible.size()));
   for (const Span span : visible.spans()) {

@@ -6,6 +6,7 @@
 // with keys read elsewhere. Pure value types.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -40,6 +41,11 @@ struct LayerShape {
   float scale = 1;    // of q.k before the softmax
   float softcap = 0;  // 0: none; else logits are softcap * tanh(q.k * scale / softcap)
   Pos window = 0;     // tokens that a sliding window leaves it, its own included; 0: it sees all
+
+  // The first position that the token at `asking` sees there.
+  [[nodiscard]] Pos first_seen(Pos asking) const {
+    return window > 0 ? std::max(0, asking - window + 1) : 0;
+  }
 };
 
 // How one token's rows are packed: heads in ascending (layer, head) order, `d` floats each.

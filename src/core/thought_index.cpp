@@ -97,15 +97,19 @@ VoteResult ThoughtIndex::vote(Pos at, const VoteRule& rule, const HeadLayout& qu
     ranked.push_back({candidate, 0});
   }
   if (ranked.empty()) return result;
-  const auto k = std::min(static_cast<std::size_t>(rule.k), ranked.size());
-  std::vector<std::pair<float, std::size_t>> scores(ranked.size());
+  std::vector<std::pair<float, std::size_t>> scores;
   for (const HeadLayout::Item& item : query_layout.items) {
     const HeadLayout::Item* key = query_layout.key_of(item, layout_);
     if (key == nullptr) continue;
+    const Pos first_seen =
+        query_layout.layers[static_cast<std::size_t>(item.head.layer)].first_seen(at);
+    scores.clear();
     for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (ranked[i].candidate.key.end <= first_seen) continue;  // behind the head's sliding window
       // Ties go to the more recent one, here and below.
-      scores[i] = {dot(queries.data() + item.offset, keys[i] + key->offset, item.d), i};
+      scores.emplace_back(dot(queries.data() + item.offset, keys[i] + key->offset, item.d), i);
     }
+    const auto k = std::min(static_cast<std::size_t>(rule.k), scores.size());
     std::partial_sort(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(k), scores.end(),
                       std::greater<>());
     for (std::size_t i = 0; i < k; ++i) ++ranked[scores[i].second].votes;

@@ -71,6 +71,31 @@ TEST_P(Rival, KeepsWhatTheReferenceKeeps) {
   EXPECT_GT(n_evictions, 3);
 }
 
+// 40 tokens whose keys point one way, the fourth's ten times as long; all ask along it.
+SpanSet kept_by_r_kv(Pos window) {
+  const std::vector<LayerShape> layers = {
+      {.n_head = 1, .n_head_kv = 1, .d_head = 2, .window = window}};
+  World w(make_timeline(1, {}, 39));
+  w.room = 21;
+  w.residency.resident = SpanSet{{0, 40}};
+  w.evidence.query_layout = make_layout({.all = true}, layers, false);
+  for (Pos pos = 0; pos < 40; ++pos) {
+    w.evidence.keys.append(pos, make_layout({.all = true}, layers, true),
+                           std::vector<float>{0, pos == 3 ? 10.F : 1.F});
+  }
+  w.evidence.queries.assign(8, {0, 1});
+  View view = w.view();
+  view.decoded = 40;
+  return make_policy("r-kv", {})->plan(view).resident;
+}
+
+TEST(RKv, ASlidingWindowHidesWhatIsFar) {
+  EXPECT_TRUE(kept_by_r_kv(0).contains(3));
+  EXPECT_TRUE(kept_by_r_kv(40).contains(3));
+  EXPECT_FALSE(kept_by_r_kv(20).contains(3));
+  EXPECT_EQ(kept_by_r_kv(4).size(), kept_by_r_kv(0).size());  // all candidates are hidden
+}
+
 INSTANTIATE_TEST_SUITE_P(Both, Rival, ::testing::Values("h2o", "r-kv"));
 
 }  // namespace

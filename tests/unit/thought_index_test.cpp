@@ -51,6 +51,21 @@ TEST_F(Vote, AddsUpOverHeads) {
   EXPECT_DOUBLE_EQ(r.agreeability, 0.75);
 }
 
+TEST_F(Vote, AHeadVotesForWhatItsSlidingWindowLeavesIt) {
+  std::vector<LayerShape> layers = kLayers;
+  const auto ranked = [&](Pos window) {
+    layers[0].window = window;
+    return index.vote(8, rule(1, 1), make_layout({.all = true}, layers, false),
+                      std::vector<float>{1, 0, 0, -1});
+  };
+  EXPECT_EQ(ranked(7).total_votes, 2);  // from token 2 on: as without
+  EXPECT_EQ(ranked(7).ranked.size(), 2U);
+  EXPECT_EQ(ranked(6).ranked.size(), 2U);  // of [2,4) the last token
+  const VoteResult r = ranked(5);          // [2,4) is hidden: head 1 votes for [4,6)
+  EXPECT_EQ(r.ranked[1].candidate.details, (Span{4, 6}));
+  EXPECT_EQ(ranked(1).total_votes, 0);
+}
+
 TEST_F(Vote, KBeyondTheCandidatesVotesForAll) {
   const VoteResult r = index.vote(8, rule(9, 9), kQueries, std::vector<float>{1, 0, 0, 1});
   EXPECT_EQ(r.total_votes, 6);

@@ -7,8 +7,9 @@
 //   Unit      token
 //   Lost      what is evicted, for good
 //
-// Importance: the newest 8 tokens' attention over the older ones (the largest logit of a group's
-// query heads, softmax, mean over the 8, the largest of 7 neighbours). Redundancy: the softmax of
+// Importance: the newest 8 tokens' attention over the older ones that the layer's window leaves
+// them (the largest logit of a group's query heads, softmax, mean over the 8, the largest of 7
+// neighbours). Redundancy: the softmax of
 // the mean cosine between a token's key and the others', the latest of those that are more alike
 // than 0.5 left out. Score: 0.1 importance - 0.9 redundancy. The paper lets a buffer fill beyond
 // its budget; here the buffer, a quarter of the room and at most 128 tokens, is inside it.
@@ -65,7 +66,7 @@ class RKv final : public Policy {
       keep.insert({held[i], held[i] + 1});
     const std::size_t n_candidates = held.size() - n_newest;
     const std::size_t n_kept = std::min(n_candidates, static_cast<std::size_t>(target) - n_newest);
-    const std::vector<float> scores = score(view.evidence, held, n_candidates);
+    const std::vector<float> scores = score(view, held, n_candidates);
     std::vector<std::size_t> order(n_candidates);
     for (std::size_t i = 0; i < n_candidates; ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(),
@@ -76,12 +77,13 @@ class RKv final : public Policy {
 
  private:
   // [n_candidates] summed over the key heads. `held`: the candidates, then the newest tokens.
-  static std::vector<float> score(const Evidence& evidence, const std::vector<Pos>& held,
+  static std::vector<float> score(const View& view, const std::vector<Pos>& held,
                                   std::size_t n_candidates) {
+    const Evidence& evidence = view.evidence;
     std::vector<float> scores(n_candidates, 0);
     if (n_candidates == 0 || evidence.queries.empty()) return scores;
     for (const HeadLayout::Item& key : evidence.keys.layout().items) {
-      const std::vector<float> important = importance(evidence, key, held, n_candidates);
+      const std::vector<float> important = importance(view, key, held, n_candidates);
       const std::vector<float> redundant = redundancy(evidence.keys, key, held);
       for (std::size_t i = 0; i < n_candidates; ++i) {
         const float s = kImportance * important[i] - (1 - kImportance) * redundant[i];
@@ -91,18 +93,23 @@ class RKv final : public Policy {
     return scores;
   }
 
-  static std::vector<float> importance(const Evidence& evidence, const HeadLayout::Item& key,
+  static std::vector<float> importance(const View& view, const HeadLayout::Item& key,
                                        const std::vector<Pos>& held, std::size_t n) {
+    const Evidence& evidence = view.evidence;
     const LayerShape& shape =
         evidence.query_layout.layers[static_cast<std::size_t>(key.head.layer)];
     std::vector<float> mean(n, 0);
     std::vector<float> logits(n);
+    Pos asking = view.decoded - static_cast<Pos>(evidence.queries.size());
     for (const std::vector<float>& queries : evidence.queries) {
       std::fill(logits.begin(), logits.end(), -INFINITY);
+      const auto seen = static_cast<std::size_t>(
+          std::lower_bound(held.begin(), held.end(), shape.first_seen(asking++)) - held.begin());
+      if (seen >= n) continue;  // a sliding window hides all candidates
       for (const HeadLayout::Item& query : evidence.query_layout.items) {
         const auto* read = evidence.query_layout.key_of(query, evidence.keys.layout());
         if (read == nullptr || read->head != key.head) continue;
-        for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t i = seen; i < n; ++i) {
           const float* row = evidence.keys.row(held[i]) + key.offset;
           const float product = dot(queries.data() + query.offset, row, key.d);
           logits[i] = std::max(logits[i], attention_logit(product, shape));
