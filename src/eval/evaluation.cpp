@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "api/head_file.h"
 #include "api/policy_spec.h"
 #include "api/session_group.h"
 #include "api/trace_file.h"
@@ -48,6 +49,7 @@ Sample make_sample(const Job& job, const Cell& cell, const std::string& prompt,
   add_score(sample, *job.problem, result.text);
   sample.update(Sample::parse(result.to_json()));
   sample["seconds"] = seconds;
+  sample["heads"] = heads_of(cell);
   sample["residency"] = log.to_json();
   return sample;
 }
@@ -71,11 +73,13 @@ class Evaluation {
   [[nodiscard]] bool done(const std::vector<Job>& jobs, const Cell& cell) const {
     return std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) {
       const Sample* sample = samples_.find(key_of(identity(job, cell)));
-      if (sample != nullptr && (*sample)["prompt"] != prompt_of_(*job.problem, cell.options).text) {
+      if (sample == nullptr) return false;
+      if ((*sample)["prompt"] != prompt_of_(*job.problem, cell.options).text) {
         throw Error(ErrorCode::bad_input, "the samples were made with another text of problem " +
                                               job.problem->id + ": name another file");
       }
-      return sample != nullptr;
+      require_same_heads(*sample, cell);
+      return true;
     });
   }
 
@@ -146,6 +150,23 @@ Sample identity(const std::string& task, const std::string& problem, int sample,
           {"sample", sample},
           {"policy", cell.policy},
           {"budget_asked", cell.budget_asked}};
+}
+
+Sample heads_of(const Cell& cell) {
+  const PolicySettings& settings = cell.options.settings;
+  if (settings.heads.empty()) return nullptr;
+  return {{"value", head_names(settings.heads)},
+          {"name", head_names(settings.name_heads)},
+          {"order", head_names(settings.order_heads)}};
+}
+
+void require_same_heads(const Sample& sample, const Cell& cell) {
+  const Sample theirs = sample.value("heads", Sample());
+  const Sample ours = heads_of(cell);
+  if (theirs == ours) return;
+  throw Error(ErrorCode::bad_input, "the samples of " + cell.policy +
+                                        " were made with other heads (" + theirs.dump() + ", now " +
+                                        ours.dump() + "): name another file");
 }
 
 RunOptions with_full_kv(RunOptions options) {

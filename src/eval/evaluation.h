@@ -29,6 +29,11 @@ struct Cell {
 [[nodiscard]] Sample identity(const std::string& task, const std::string& problem, int sample,
                               const Cell& cell);
 
+// The heads that a cell follows, by their kinds: what "auto" stood for. null: none.
+[[nodiscard]] Sample heads_of(const Cell& cell);
+// A row holds what was made with the same heads. Throws Error(bad_input).
+void require_same_heads(const Sample& sample, const Cell& cell);
+
 // The same run with everything in memory.
 [[nodiscard]] RunOptions with_full_kv(RunOptions options);
 

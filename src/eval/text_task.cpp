@@ -146,6 +146,7 @@ void evaluate_text(const Model& model, const TaughtText& text, const std::vector
                   "a text that is read has no summaries: leave " + cell.policy + " out");
     }
     if (const Sample* sample = samples.find(key_of(identity(text, cell)))) {
+      require_same_heads(*sample, cell);
       if ((*sample)["text_hash"] == taught_hash(model, text)) continue;
       throw Error(ErrorCode::bad_input,
                   "the samples were made with another text " + text.name + ": name another file");
@@ -168,8 +169,11 @@ void evaluate_text(const Model& model, const TaughtText& text, const std::vector
     });
     bar.end();
     std::vector<Sample> made;
-    for (std::size_t i = 0; i < together.size(); ++i)
-      made.push_back(side_by_side.sample(i, identity(text, together[i])));
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      Sample sample = side_by_side.sample(i, identity(text, together[i]));
+      sample["heads"] = heads_of(together[i]);
+      made.push_back(std::move(sample));
+    }
     samples.append(made);
   }
   bar.finish();

@@ -56,7 +56,7 @@ class Eval(Case):
         run = json.loads(self.ok("run", "-m", SMOL, "-p", samples[0]["prompt"], "--raw", "-n", "4", "--json").stdout)
         for name in run:
             self.assertIn(name, samples[0])
-        for name in ("task", "problem", "sample", "policy", "expected", "answer", "right", "steps", "residency", "settings"):
+        for name in ("task", "problem", "sample", "policy", "expected", "answer", "right", "steps", "residency", "heads", "settings"):
             self.assertIn(name, samples[0])
         self.assertEqual({s["seed"] for s in samples}, {1, 2})
         self.assertLessEqual(max(s["peak_resident_tokens"] - s["n_prompt"] for s in samples if s["budget"]), 64)
@@ -211,6 +211,19 @@ class Eval(Case):
         self.refuse("has samples already", *args)
         self.refuse("another seed", *args, "--resume", "-s", "9")
         self.assertEqual(os.path.getsize(path), before)
+
+    def test_a_row_has_one_choice_of_heads(self):
+        """What `auto` stands for may change between the parts: another probe, a file by hand."""
+        path = self.path("s.jsonl")
+        args = self.args("--policy", "zoomr,full", "--problems", "1", "--samples-out", path)
+        self.ok(*args)
+        with open(path) as file:
+            samples = [json.loads(line) for line in file]
+        self.assertEqual([s["heads"] and s["heads"]["value"][0] for s in samples], ["18.6", None])
+        self.ok(*args, "--resume")
+        samples[0]["heads"]["value"] = ["18.6"]
+        self.write("s.jsonl", "".join(json.dumps(s) + "\n" for s in samples))
+        self.refuse("other heads", *args, "--resume")
 
 
 if __name__ == "__main__":
