@@ -36,6 +36,7 @@ struct LineNeed {
   // Of a prompt that is read in pieces, "the newest token" is a whole piece: a line's need is the
   // largest of its tokens'.
   Pos tokens = 1;
+  SpanSet came;  // lines that came in since the newest token was first decoded: they do not leave
 };
 
 // What the engine has seen so far.

@@ -191,6 +191,7 @@ void Session::applied(const EditEvent& edit) {
       case EditKind::in:
         residency_.stored.erase(edit.span);
         residency_.resident.insert(edit.span);
+        evidence_.lines.came.insert(edit.span);
         break;
       case EditKind::again:
         residency_.resident.erase(edit.span);

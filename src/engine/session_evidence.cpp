@@ -120,6 +120,7 @@ void Session::take_line_need(Span batch, const Needs& needs, const Observation& 
   lines.kept.resize(lines.now.size(), 0);
   const bool again = decoded_ <= needs_noted_;  // a second look: no token has passed
   needs_noted_ = decoded_;
+  if (!again) lines.came = {};
   for (std::size_t i = 0; i < lines.now.size(); ++i) {
     const float left = again ? lines.kept[i] : needs.fade * lines.kept[i];
     lines.kept[i] = std::max({left, lines.now[i], lines.soon[i]});

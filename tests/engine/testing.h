@@ -110,6 +110,7 @@ struct Scene {
   float second_look = 0.15F;
   float sure = 0.95F;
   float miss = 0;
+  int zoom_max = PolicySettings{}.zoom_max;
   SummaryMode summaries = SummaryMode::none;
   std::function<Token()> next = random_words(1);
 };
@@ -123,6 +124,7 @@ struct Thinker {
                                   .heads = scene.heads,
                                   .name_heads = scene.name_heads,
                                   .order_heads = scene.order_heads,
+                                  .zoom_max = scene.zoom_max,
                                   .second_look = scene.second_look,
                                   .sure = scene.sure,
                                   .miss = scene.miss,

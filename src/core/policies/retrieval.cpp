@@ -12,7 +12,8 @@
 //
 // A stored line comes back when its share of a kind's attention reaches the threshold, the neediest
 // first, at most zoom_max a token. What is resident and was needed a moment ago stays before what
-// is only recent; the need fades, so that a line that nobody asks for any more makes room. When
+// is only recent; the need fades, so that a line that nobody asks for any more makes room. None
+// leaves at the token at which it came, be that token decoded once or twice. When
 // what comes back would have got much of the heads' attention, the token was decoded without what
 // it asked for: it is decoded again; where value or order heads asked, unless the model is sure of
 // the next one all the same. With `miss` the budget is a ceiling: as little stays as leaves no more
@@ -60,6 +61,7 @@ class Retrieval final : public Policy {
     const Pos window = std::min(settings_.window, filler.room_left() / kWindowShare);
     filler.add_lines_backwards({std::max(0, view.decoded - window), view.decoded});
     filler.add_lines_backwards({0, settings_.sink});
+    for (const Span span : view.evidence.lines.came.spans()) filler.add_lines_backwards(span);
     const std::vector<float> ranked = rank(view.evidence.lines);
     const std::vector<bool> spare = spare_lines(view, filler, ranked);
     filler.add_lines_by(need(view, spare, ranked), settings_.miss > 0 ? 0 : kLeastNeed);
@@ -103,7 +105,9 @@ class Retrieval final : public Policy {
                                         std::vector<float> need) const {
     const LineNeed& lines = view.evidence.lines;
     std::vector<std::size_t> asking;
+    std::size_t n_came = 0;  // at the first decode of a token that was decoded again
     for (std::size_t i = 0; i < need.size(); ++i) {
+      if (lines.came.covers(view.timeline.lines()[i].span)) ++n_came;
       const bool asked = lines.now[i] >= settings_.zoom_in ||
                          lines.soon[i] >= settings_.zoom_in_name ||
                          lines.order[i] >= settings_.zoom_in_name;
@@ -119,7 +123,9 @@ class Retrieval final : public Policy {
                      [&need](std::size_t a, std::size_t b) { return need[a] > need[b]; });
     const auto most =
         static_cast<std::size_t>(settings_.zoom_max) * static_cast<std::size_t>(lines.tokens);
-    for (std::size_t i = most; i < asking.size(); ++i) need[asking[i]] = kWaits;
+    for (std::size_t i = most - std::min(most, n_came); i < asking.size(); ++i) {
+      need[asking[i]] = kWaits;
+    }
     return need;
   }
 
