@@ -1,6 +1,7 @@
 #include "chat/chat_template.h"
 
 #include <algorithm>
+#include <mutex>
 #include <regex>
 
 #include "chat/parser_params.h"
@@ -93,6 +94,15 @@ void begin_with_call(std::string& grammar) {
   grammar = std::regex_replace(grammar, text_before, "");
 }
 
+// One at a time: the date in a template is written from std::localtime (llama.cpp's
+// common/jinja/value.cpp:428), whose result all threads of a process share.
+common_chat_params render(const common_chat_templates* templates,
+                          const common_chat_templates_inputs& inputs) {
+  static std::mutex rendering;
+  const std::lock_guard lock(rendering);
+  return common_chat_templates_apply(templates, inputs);
+}
+
 }  // namespace
 
 struct ChatTemplate::Impl {
@@ -122,7 +132,7 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
   try {
     const common_chat_templates_inputs inputs =
         as_common(messages, options, impl_->templates.get());
-    const common_chat_params params = common_chat_templates_apply(impl_->templates.get(), inputs);
+    const common_chat_params params = render(impl_->templates.get(), inputs);
     Rendered rendered;
     rendered.prompt = params.prompt;
     rendered.think_begin = params.thinking_start_tag;

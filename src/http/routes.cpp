@@ -99,6 +99,17 @@ void send_health(const Backend& backend, Response& response) {
   send(response, json{{"status", "ok"}});
 }
 
+void send_slots(const Backend& backend, const Request& request, Response& response) {
+  const json slots = slots_json(backend.service.load()->state(), *backend.context);
+  const bool all_busy = std::all_of(slots.begin(), slots.end(), [](const json& slot) {
+    return slot["is_processing"].get<bool>();
+  });
+  if (all_busy && request.has_param("fail_on_no_slot")) {
+    return send(response, http_error(503, "no slot is free"));
+  }
+  send(response, slots);
+}
+
 void add_state(Routes& routes, const ServerOptions& options, Backend& backend) {
   for (const char* path : {"/health", "/v1/health"}) {
     routes.get(path,
@@ -112,24 +123,15 @@ void add_state(Routes& routes, const ServerOptions& options, Backend& backend) {
   routes.get("/props", [&backend](const Request&, Response& response) {
     send(response, props_json(backend.service.load()->state(), *backend.context));
   });
-  if (options.slots) {
-    routes.get("/slots", [&backend](const Request& request, Response& response) {
-      const json slots = slots_json(backend.service.load()->state(), *backend.context);
-      const bool all_busy = std::all_of(slots.begin(), slots.end(), [](const json& slot) {
-        return slot["is_processing"].get<bool>();
-      });
-      if (all_busy && request.has_param("fail_on_no_slot")) {
-        return send(response, http_error(503, "no slot is free"));
-      }
-      send(response, slots);
-    });
-  }
-  if (options.metrics) {
-    routes.get("/metrics", [&backend](const Request&, Response& response) {
-      response.set_content(metrics_text(backend.service.load()->state()),
-                           "text/plain; version=0.0.4");
-    });
-  }
+  routes.get("/slots", [&backend, on = options.slots](const Request& request, Response& response) {
+    if (!on) return send(response, http_error(501, "/slots is turned off (--no-slots)"));
+    send_slots(backend, request, response);
+  });
+  routes.get("/metrics", [&backend, on = options.metrics](const Request&, Response& response) {
+    if (!on) return send(response, http_error(501, "/metrics is turned off (--no-metrics)"));
+    response.set_content(metrics_text(backend.service.load()->state()),
+                         "text/plain; version=0.0.4");
+  });
   routes.get("/v1/zoomr/events", [&backend](const Request&, Response& response) {
     send_events(response, *backend.service.load(), backend.starts);
   });

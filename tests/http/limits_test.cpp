@@ -152,7 +152,7 @@ TEST(State, SlotsCanBeTurnedOff) {
   EXPECT_EQ(server.get("/slots")->status, 200);
   expect_error(server.get("/slots?fail_on_no_slot=1"), 503, "unavailable_error");
   const RunningServer off({.slots = false});
-  expect_error(off.get("/slots"), 404, "not_found_error");
+  expect_error(off.get("/slots"), 501, "not_supported_error");
 }
 
 TEST(State, MetricsArePrometheusText) {
@@ -185,7 +185,7 @@ TEST(State, MetricsArePrometheusText) {
   EXPECT_TRUE(samples.contains("zoomr_slot_resident_tokens{slot=\"1\"}"));
   EXPECT_NE(answer->body.find("\nzoomr_generated_tokens_total 7"), std::string::npos);
   const RunningServer off({.metrics = false});
-  expect_error(off.get("/metrics"), 404, "not_found_error");
+  expect_error(off.get("/metrics"), 501, "not_supported_error");
 }
 
 TEST(State, PropertiesAndModels) {
