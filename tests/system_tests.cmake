@@ -2,6 +2,7 @@
 
 zoomr_tests(model_tests model
   SOURCES
+    model/attention_test.cpp
     model/exactness_test.cpp
     model/model_test.cpp
     model/redecode_test.cpp
