@@ -132,6 +132,11 @@ class Json(Case):
         self.assertEqual(record["n_generated"], 7)
         self.assertEqual(record["budget"], record["n_prompt"] + 70)
 
+    def test_the_environment_is_of_the_command_in_use(self):
+        env = {"ZOOMR_BUDGET": "lots", "LLAMA_ARG_CTX_SIZE": "many"}
+        self.ok("models", env=env)
+        self.refused("run", "-m", SMOL, "-p", "Hi", says="not 'lots'", env={"ZOOMR_BUDGET": "lots"})
+
 
 class Output(Case):
     def test_piped_is_plain_text(self):
