@@ -33,10 +33,9 @@ texts() { # MODEL POLICIES
 }
 texts $big streaming-llm,zoomr,zoomr:sure=2,oracle
 texts qwen2.5-coder-0.5b streaming-llm,zoomr:select=paper,zoomr,oracle
-texts smollm2-135m streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
-texts gemma-3-270m streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
+rivals=full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0,streaming-llm,h2o,r-kv,random,zoomr:select=paper,zoomr,oracle
 for small in smollm2-135m gemma-3-270m; do
-  run "own-$small" -m $small --task text -n 1240 --budget +192 --policy streaming-llm,h2o,random,zoomr:select=paper,zoomr,oracle
+  run "texts-$small" -m $small --task "$out/prose.md,$out/code.cpp,text" -n 1240 --budget +192 --policy $rivals
 done
 
 python3 eval/tasks.py chain --steps 16 --problems 24 --seed 100 >"$out/chain-16.jsonl"
