@@ -7,6 +7,8 @@ namespace zoomr {
 
 namespace {
 
+constexpr std::chrono::milliseconds kMostRest{100};
+
 json delta_json(const ReplyDelta& delta) {
   json result = json::object();
   if (!delta.reasoning.empty()) result["reasoning_content"] = delta.reasoning;
@@ -74,7 +76,8 @@ std::vector<json> ChatReply::chunks(std::size_t index, const std::vector<ReplyDe
 }
 
 // The parser reads a reply from its beginning each time. So that a long one does not cost ever
-// more, it rests four times as long as its last reading took.
+// more, it rests a hundred times as long as its last reading took, but never so long that a reader
+// would see it; the tokens of that time come as one piece.
 std::vector<json> ChatReply::part(std::size_t index, const ReplyPart& part) {
   Choice& choice = choices_[index];
   choice.unread += part.text;
@@ -85,7 +88,7 @@ std::vector<json> ChatReply::part(std::size_t index, const ReplyPart& part) {
   if (!options_.stream || choice.unread.empty() || now < choice.read_again) return {};
   const std::vector<ReplyDelta> deltas = choice.parser->add(std::exchange(choice.unread, ""));
   const auto end = std::chrono::steady_clock::now();
-  choice.read_again = end + 4 * (end - now);
+  choice.read_again = end + std::min<std::chrono::nanoseconds>(100 * (end - now), kMostRest);
   return chunks(index, deltas);
 }
 
