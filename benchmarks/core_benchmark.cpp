@@ -45,7 +45,8 @@ struct Thought {
     }
     index.close_lines(timeline);
     evidence.query_layout = queries;
-    for (int i = 0; i < 8; ++i) evidence.queries.push_back(random_row(random, queries.row_size));
+    for (int i = 0; i < 8; ++i)
+      evidence.queries.push_back({n - 8 + i, random_row(random, queries.row_size)});
     residency.resident = {{0, n}};
   }
   HeadLayout keys;
@@ -63,7 +64,7 @@ void vote(benchmark::State& state) {
     rule.candidates.push_back({line.span, line.span});
   for (auto _ : state) {
     benchmark::DoNotOptimize(
-        thought.index.vote(0, rule, thought.queries, thought.evidence.queries.back()));
+        thought.index.vote(0, rule, thought.queries, thought.evidence.queries.back().queries));
   }
 }
 
@@ -72,7 +73,7 @@ void attention_mass(benchmark::State& state) {
   std::vector<float> mass;
   for (auto _ : state) {
     add_attention_mass(thought.evidence.keys, thought.residency.resident, thought.queries,
-                       thought.evidence.queries.back(), {.all = true}, mass);
+                       thought.evidence.queries.back().queries, {.all = true}, mass);
   }
 }
 

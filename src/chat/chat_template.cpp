@@ -94,13 +94,11 @@ void begin_with_call(std::string& grammar) {
   grammar = std::regex_replace(grammar, text_before, "");
 }
 
-// One at a time: the date in a template is written from std::localtime (llama.cpp's
-// common/jinja/value.cpp:428), whose result all threads of a process share.
-common_chat_params render(const common_chat_templates* templates,
-                          const common_chat_templates_inputs& inputs) {
-  static std::mutex rendering;
-  const std::lock_guard lock(rendering);
-  return common_chat_templates_apply(templates, inputs);
+// Templates are made and rendered one at a time: each rendering asks std::localtime for the date
+// (llama.cpp's common/chat.cpp:38, common/jinja/value.cpp:428), whose result all threads share.
+std::mutex& rendering() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 }  // namespace
@@ -111,6 +109,7 @@ struct ChatTemplate::Impl {
 
 ChatTemplate::ChatTemplate(const llama_model* model, const std::string& text)
     : impl_(std::make_unique<Impl>()) {
+  const std::lock_guard lock(rendering());
   common_log_set_verbosity_thold(-1);  // what goes wrong is told once, by the error
   try {
     impl_->templates = common_chat_templates_init(model, text);
@@ -132,7 +131,10 @@ ChatTemplate::Rendered ChatTemplate::apply(const std::vector<Message>& messages,
   try {
     const common_chat_templates_inputs inputs =
         as_common(messages, options, impl_->templates.get());
-    const common_chat_params params = render(impl_->templates.get(), inputs);
+    const common_chat_params params = [&] {
+      const std::lock_guard lock(rendering());
+      return common_chat_templates_apply(impl_->templates.get(), inputs);
+    }();
     Rendered rendered;
     rendered.prompt = params.prompt;
     rendered.think_begin = params.thinking_start_tag;

@@ -237,6 +237,7 @@ int eval_command(EvalCommand& command, std::ostream& out, std::ostream& progress
   add_tuned(settings, cells);
   settings["predict"] = n_taught;  // -1 is another length for texts than for answers
   SampleFile samples(command.samples_out, command.resume, settings);
+  for (const Sample& sample : samples.samples()) require_same_heads(sample, cells);
   evaluate(
       model, tasks.problems, cells,
       {.n_samples = command.n_samples, .n_parallel = command.n_parallel, .traces = command.traces},

@@ -126,7 +126,10 @@ int dispatch(CLI::App& app, int argc, char** argv) {
 
   // CLI11 reads the environment of every command, but of one that is told when it is parsed only
   // then: a variable that another command cannot read is no error of this one.
-  for (CLI::App* command : app.get_subcommands({})) command->parse_complete_callback([] {});
+  // Not where a flag of the program's own stands first: help must not ask for arguments.
+  if (argc > 1 && argv[1][0] != '-') {
+    for (CLI::App* command : app.get_subcommands({})) command->parse_complete_callback([] {});
+  }
   std::vector<std::string> args = zoomr::with_long_names({argv + 1, argv + argc});
   std::reverse(args.begin(), args.end());  // CLI11 takes them from the back
   app.parse(args);

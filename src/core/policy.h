@@ -46,8 +46,11 @@ struct Evidence {
                                    // empty unless needed
   KeyLog keys;                     // of every decoded token; empty unless needed
   HeadLayout query_layout;
-  std::deque<std::vector<float>> queries;  // of the newest tokens, the newest last, packed as
-                                           // query_layout says
+  struct Asked {
+    Pos pos = 0;
+    std::vector<float> queries;  // packed as query_layout says
+  };
+  std::deque<Asked> queries;  // of the newest tokens that asked, the newest last
   LineNeed lines;
   // [lines] how much the token decoded next (before its decode) or just decoded (after it) attends
   // to each closed line when nothing is hidden: the largest share that one head gives it. Of

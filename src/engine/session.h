@@ -95,7 +95,10 @@ class Session {
   [[nodiscard]] const SpanSet& resting() const { return resting_; }
   // The same after a cut.
   [[nodiscard]] SpanSet resting_until(Pos end) const;
-  void rest(SpanSet resident) { resting_ = std::move(resident); }
+  void rest(SpanSet resident) {
+    resting_ = std::move(resident);
+    evidence_.lines.came = {};  // what rested came for no token
+  }
 
   // Throws as begin() does for a prompt of so many tokens.
   static void check_prompt(const SessionOptions& options, const Policy& policy, Pos n_prompt);
@@ -220,7 +223,6 @@ class Session {
   Pos decoded_ = 0;
   Pos seen_whole_ = 0;    // tokens before it were decoded when all before them was resident
   Pos looked_again_ = 0;  // tokens before it are not decoded a third time
-  Pos needs_noted_ = 0;   // tokens whose needs of lines are in the evidence
   Boundary boundary_;     // of tokens appended since the last decode
   std::deque<Token> forced_;
   std::size_t n_delimiter_left_ = 0;  // of forced_: tokens of a summary's delimiter

@@ -38,6 +38,7 @@ void Session::observe(Span batch, const Needs& needs, const Observation& seen, c
     seen_whole_ = batch.end;
   }
   decoded_ = batch.end;
+  if (decoded_ > looked_again_) evidence_.lines.came = {};
   residency_.resident.insert(batch);
   stats_.count_decode(residency_.resident.size(), batch.size(), decode_ms / 1000,
                       batch.begin >= n_prompt_);
@@ -81,7 +82,7 @@ void Session::take_queries(const Needs& needs, const Observation& seen, const Ro
   }
   if (needs.recent > 0) {
     evidence_.query_layout = seen.query_layout;
-    evidence_.queries.emplace_back(queries.begin(), queries.end());
+    evidence_.queries.push_back({decoded_ - 1, {queries.begin(), queries.end()}});
     while (evidence_.queries.size() > needs.recent) evidence_.queries.pop_front();
   }
   if (needs.vote) {
@@ -118,9 +119,7 @@ void Session::take_line_need(Span batch, const Needs& needs, const Observation& 
     raise(lines.order, needs.order);
   }
   lines.kept.resize(lines.now.size(), 0);
-  const bool again = decoded_ <= needs_noted_;  // a second look: no token has passed
-  needs_noted_ = decoded_;
-  if (!again) lines.came = {};
+  const bool again = decoded_ <= looked_again_;  // a second look: no token has passed
   for (std::size_t i = 0; i < lines.now.size(); ++i) {
     const float left = again ? lines.kept[i] : needs.fade * lines.kept[i];
     lines.kept[i] = std::max({left, lines.now[i], lines.soon[i]});

@@ -77,7 +77,6 @@ void Session::adopt(const Session& other, Pos n_tokens) {
   check(decoded_ == 0 && n_tokens <= shared_with(other), "a beginning is shared before it is read");
   decoded_ = n_tokens;
   seen_whole_ = n_tokens;
-  needs_noted_ = n_tokens;
   residency_.resident.insert({0, n_tokens});
   stats_.peak_resident = n_tokens;
   line_index_ = other.line_index_;
@@ -125,10 +124,10 @@ void Session::cut(Pos end) {
   mass.resize(std::min(mass.size(), static_cast<std::size_t>(end)));
   evidence_ = {.mass = std::move(mass), .keys = std::move(keys), .lines = std::move(lines)};
   evidence_.lines.tokens = 1;
+  evidence_.lines.came = {};
   decoded_ = std::min(decoded_, end);
   seen_whole_ = std::min(seen_whole_, end);
   looked_again_ = std::min(looked_again_, end);
-  needs_noted_ = std::min(needs_noted_, end);
   n_lines_logged_ = n_lines;
   n_segments_logged_ = timeline_.segments().size();
 }

@@ -78,7 +78,6 @@ class Evaluation {
         throw Error(ErrorCode::bad_input, "the samples were made with another text of problem " +
                                               job.problem->id + ": name another file");
       }
-      require_same_heads(*sample, cell);
       return true;
     });
   }
@@ -160,9 +159,19 @@ Sample heads_of(const Cell& cell) {
           {"order", head_names(settings.order_heads)}};
 }
 
-void require_same_heads(const Sample& sample, const Cell& cell) {
-  const Sample theirs = sample.value("heads", Sample());
+void require_same_heads(const Sample& sample, const std::vector<Cell>& cells) {
+  const auto found = std::find_if(cells.begin(), cells.end(), [&sample](const Cell& cell) {
+    return sample["policy"] == cell.policy && sample["budget_asked"] == cell.budget_asked;
+  });
+  if (found == cells.end()) return;
+  const Cell& cell = *found;
   const Sample ours = heads_of(cell);
+  if (!sample.contains("heads")) {
+    if (ours.is_null()) return;
+    throw Error(ErrorCode::bad_input,
+                "the samples of " + cell.policy + " do not say their heads: name another file");
+  }
+  const Sample& theirs = sample["heads"];
   if (theirs == ours) return;
   throw Error(ErrorCode::bad_input, "the samples of " + cell.policy +
                                         " were made with other heads (" + theirs.dump() + ", now " +

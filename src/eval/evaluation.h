@@ -31,8 +31,9 @@ struct Cell {
 
 // The heads that a cell follows, by their kinds: what "auto" stood for. null: none.
 [[nodiscard]] Sample heads_of(const Cell& cell);
-// A row holds what was made with the same heads. Throws Error(bad_input).
-void require_same_heads(const Sample& sample, const Cell& cell);
+// A row holds what was made with the same heads: is the sample such a one of its cell, if it is
+// there? Throws Error(bad_input).
+void require_same_heads(const Sample& sample, const std::vector<Cell>& cells);
 
 // The same run with everything in memory.
 [[nodiscard]] RunOptions with_full_kv(RunOptions options);

@@ -76,19 +76,29 @@ std::vector<json> ChatReply::chunks(std::size_t index, const std::vector<ReplyDe
 }
 
 // The parser reads a reply from its beginning each time. So that a long one does not cost ever
-// more, it rests a hundred times as long as its last reading took, but never so long that a reader
-// would see it; the tokens of that time come as one piece.
+// more, it rests a hundred times as long as its last reading took, up to kMostRest, and four times
+// where that is longer; the tokens of that time come as one piece.
 std::vector<json> ChatReply::part(std::size_t index, const ReplyPart& part) {
   Choice& choice = choices_[index];
   choice.unread += part.text;
   if (options_.logprobs) {
     choice.tokens.insert(choice.tokens.end(), part.tokens.begin(), part.tokens.end());
   }
+  return idle(index, false);
+}
+
+std::vector<json> ChatReply::idle(std::size_t index, bool at_once) {
+  Choice& choice = choices_[index];
   const auto now = std::chrono::steady_clock::now();
-  if (!options_.stream || choice.unread.empty() || now < choice.read_again) return {};
+  if (!options_.stream || choice.unread.empty()) return {};
+  if (!at_once && now < choice.read_again) return {};
   const std::vector<ReplyDelta> deltas = choice.parser->add(std::exchange(choice.unread, ""));
   const auto end = std::chrono::steady_clock::now();
-  choice.read_again = end + std::min<std::chrono::nanoseconds>(100 * (end - now), kMostRest);
+  const std::chrono::nanoseconds took = end - now;
+  if (!deltas.empty()) {
+    choice.read_again =
+        end + std::max(4 * took, std::min<std::chrono::nanoseconds>(100 * took, kMostRest));
+  }
   return chunks(index, deltas);
 }
 

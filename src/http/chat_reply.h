@@ -24,6 +24,7 @@ class ChatReply final : public ReplyFormat {
             const Options& options);
 
   std::vector<json> part(std::size_t choice, const ReplyPart& part) override;
+  std::vector<json> idle(std::size_t choice, bool at_once) override;
   std::vector<json> ended(std::size_t choice, const ReplyEnd& end) override;
   std::vector<json> closing() override;
   json whole() override;

@@ -40,6 +40,10 @@ class ReplyFormat {
   virtual ~ReplyFormat() = default;
   // The chunks of a stream.
   [[nodiscard]] virtual std::vector<json> part(std::size_t choice, const ReplyPart& part) = 0;
+  // No part came for a moment, or none will: what a format held back of earlier ones.
+  [[nodiscard]] virtual std::vector<json> idle(std::size_t /*choice*/, bool /*at_once*/) {
+    return {};
+  }
   [[nodiscard]] virtual std::vector<json> ended(std::size_t choice, const ReplyEnd& end) = 0;
   // After all choices have ended.
   [[nodiscard]] virtual std::vector<json> closing() = 0;

@@ -26,8 +26,9 @@ void ReplyCall::take(std::size_t choice, std::chrono::milliseconds wait,
     return;
   }
   const ReplyEnd* end = stream.end();
-  if (end == nullptr) return;
+  if (end == nullptr) return append(plan_.format->idle(choice, false));
   if (end->run.finish_reason == "error") {
+    for (std::size_t i = 0; i < streams_.size(); ++i) append(plan_.format->idle(i, true));
     failure_ = http_error(500, end->run.failure.empty() ? "the run failed" : end->run.failure);
     return;
   }

@@ -55,7 +55,7 @@ TEST_P(Rival, KeepsWhatTheReferenceKeeps) {
     w.evidence.keys.append(t, key_layout, keys);
     add_attention_mass(w.evidence.keys, w.residency.resident, query_layout, queries, {.all = true},
                        w.evidence.mass);
-    w.evidence.queries.push_back(queries);
+    w.evidence.queries.push_back({t, queries});
     const Needs needs = policy->needs(w.view());
     if (w.evidence.queries.size() > std::max<std::size_t>(1, needs.recent))
       w.evidence.queries.pop_front();
@@ -83,7 +83,7 @@ SpanSet kept_by_r_kv(Pos window) {
     w.evidence.keys.append(pos, make_layout({.all = true}, layers, true),
                            std::vector<float>{0, pos == 3 ? 10.F : 1.F});
   }
-  w.evidence.queries.assign(8, {0, 1});
+  for (Pos pos = 32; pos < 40; ++pos) w.evidence.queries.push_back({pos, {0, 1}});
   View view = w.view();
   view.decoded = 40;
   return make_policy("r-kv", {})->plan(view).resident;

@@ -66,7 +66,7 @@ class RKv final : public Policy {
       keep.insert({held[i], held[i] + 1});
     const std::size_t n_candidates = held.size() - n_newest;
     const std::size_t n_kept = std::min(n_candidates, static_cast<std::size_t>(target) - n_newest);
-    const std::vector<float> scores = score(view, held, n_candidates);
+    const std::vector<float> scores = score(view.evidence, held, n_candidates);
     std::vector<std::size_t> order(n_candidates);
     for (std::size_t i = 0; i < n_candidates; ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(),
@@ -77,13 +77,12 @@ class RKv final : public Policy {
 
  private:
   // [n_candidates] summed over the key heads. `held`: the candidates, then the newest tokens.
-  static std::vector<float> score(const View& view, const std::vector<Pos>& held,
+  static std::vector<float> score(const Evidence& evidence, const std::vector<Pos>& held,
                                   std::size_t n_candidates) {
-    const Evidence& evidence = view.evidence;
     std::vector<float> scores(n_candidates, 0);
     if (n_candidates == 0 || evidence.queries.empty()) return scores;
     for (const HeadLayout::Item& key : evidence.keys.layout().items) {
-      const std::vector<float> important = importance(view, key, held, n_candidates);
+      const std::vector<float> important = importance(evidence, key, held, n_candidates);
       const std::vector<float> redundant = redundancy(evidence.keys, key, held);
       for (std::size_t i = 0; i < n_candidates; ++i) {
         const float s = kImportance * important[i] - (1 - kImportance) * redundant[i];
@@ -93,18 +92,16 @@ class RKv final : public Policy {
     return scores;
   }
 
-  static std::vector<float> importance(const View& view, const HeadLayout::Item& key,
+  static std::vector<float> importance(const Evidence& evidence, const HeadLayout::Item& key,
                                        const std::vector<Pos>& held, std::size_t n) {
-    const Evidence& evidence = view.evidence;
     const LayerShape& shape =
         evidence.query_layout.layers[static_cast<std::size_t>(key.head.layer)];
     std::vector<float> mean(n, 0);
     std::vector<float> logits(n);
-    Pos asking = view.decoded - static_cast<Pos>(evidence.queries.size());
-    for (const std::vector<float>& queries : evidence.queries) {
+    for (const auto& [asking, queries] : evidence.queries) {
       std::fill(logits.begin(), logits.end(), -INFINITY);
       const auto seen = static_cast<std::size_t>(
-          std::lower_bound(held.begin(), held.end(), shape.first_seen(asking++)) - held.begin());
+          std::lower_bound(held.begin(), held.end(), shape.first_seen(asking)) - held.begin());
       if (seen >= n) continue;  // a sliding window hides all candidates
       for (const HeadLayout::Item& query : evidence.query_layout.items) {
         const auto* read = evidence.query_layout.key_of(query, evidence.keys.layout());
