@@ -135,6 +135,7 @@ class Json(Case):
     def test_the_environment_is_of_the_command_in_use(self):
         env = {"ZOOMR_BUDGET": "lots", "LLAMA_ARG_CTX_SIZE": "many"}
         self.ok("models", env=env)
+        self.ok("--help", "inspect")
         self.refused("run", "-m", SMOL, "-p", "Hi", says="not 'lots'", env={"ZOOMR_BUDGET": "lots"})
 
 

@@ -219,7 +219,9 @@ INSTANTIATE_TEST_SUITE_P(Policies, Idle,
                          [](const auto& policy) { return case_name(policy.param); });
 
 // What comes back is what went: the same KV as if no one else had been there.
-TEST(IdleKv, IsUnchanged) {
+class IdleKv : public ::testing::TestWithParam<const char*> {};  // --select
+
+TEST_P(IdleKv, IsUnchanged) {
   const auto talk = [](Server& server, bool disturbed) {
     Chat chat{{many(" the", 60)}};
     chat.say(server.answer(chat.request(1, 100)));
@@ -229,8 +231,8 @@ TEST(IdleKv, IsUnchanged) {
     EXPECT_GT(read.end.n_cached, 100);
     server.scheduler->drain(kSoon);
   };
-  Server quiet({.n_parallel = 2, .budget = 256, .n_cells = 300});
-  Server busy({.n_parallel = 2, .budget = 256, .n_cells = 300});
+  Server quiet({.n_parallel = 2, .budget = 256, .n_cells = 300, .select = GetParam()});
+  Server busy({.n_parallel = 2, .budget = 256, .n_cells = 300, .select = GetParam()});
   talk(quiet, false);
   talk(busy, true);
   const auto positions = quiet.kv->resident(0);
@@ -238,7 +240,9 @@ TEST(IdleKv, IsUnchanged) {
   for (const Pos pos : positions) EXPECT_EQ(quiet.kv->content(0, pos), busy.kv->content(0, pos));
 }
 
-TEST(IdleKv, ThatIsDamagedIsReadAgain) {
+INSTANTIATE_TEST_SUITE_P(Selections, IdleKv, ::testing::Values("none", "paper", "retrieval"));
+
+TEST(Idle, KvThatIsDamagedIsReadAgain) {
   Server server({.n_parallel = 2, .budget = 256, .n_cells = 300});
   Chat chat{{many(" the", 60)}};
   chat.say(server.answer(chat.request(1, 100)));
