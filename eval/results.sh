@@ -13,31 +13,28 @@ run() { # NAME ARGS...: samples in NAME.jsonl
   build/bin/zoomr eval -t 1 "$@" --samples-out "$out/$name.jsonl" --resume --report "$out/$name.html" >"$out/$name.md"
 }
 
-chain() { run chain -m $big --task chain -n 1100 "$@"; }
-chain --problems 10 --budget +216 --policy full,streaming-llm,zoomr:select=paper,zoomr:second-look=0.15:name-heads=none,oracle
-chain --problems 10 --budget +144,+216,+72 --policy streaming-llm,zoomr,zoomr:sure=2:second-look-name=2
-chain --problems 10 --budget +144 --policy oracle
-chain --problems 5 --budget +216 --policy full,h2o,r-kv,random,summary-only:summaries=injected,full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0
-python3 eval/tasks.py chain --steps 80 --problems 5 >"$out/chain-80.jsonl"
-run chain-80 -m $big --task "$out/chain-80.jsonl" -n 2200 --budget +144 --policy full,streaming-llm,zoomr
+selecting=streaming-llm,h2o,r-kv,random,zoomr:select=paper,zoomr,oracle
+quantised=full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0
 
-run late -m $big --task late --problems 10 -n 900 --budget +128 --policy full,streaming-llm,zoomr,zoomr:order-heads=none,zoomr:sure=2
-run gsm -m $big --task gsm --problems 10 -n 500 --budget +64 --policy full,streaming-llm,zoomr:select=paper,zoomr
-run recall -m $big --task recall --problems 4 -n 60 --budget 1024 --policy full,streaming-llm,zoomr
+chain() { run chain -m $big --task chain -n 1100 "$@"; }
+chain --problems 10 --budget +144,+216,+72 --policy full,streaming-llm,zoomr
+chain --problems 10 --budget +216 --policy $selecting,summary-only:summaries=injected
+chain --problems 10 --budget +144 --policy oracle
+chain --problems 5 --budget +216 --policy $quantised
+run late -m $big --task late --problems 10 -n 900 --budget +128 --policy full,$selecting
+run gsm -m $big --task gsm --problems 10 -n 500 --budget +64 --policy full,$selecting
 
 # The texts are files of this repository as they were when the first of these was run.
 git show ec89dae:DESIGN.md >"$out/prose.md"
 git show ec89dae:src/engine/engine.cpp >"$out/code.cpp"
-texts() { # MODEL POLICIES
-  run "texts-$1" -m "$1" --task "$out/prose.md,$out/code.cpp" -n 1240 --budget +192 --policy "$2"
-}
-texts $big streaming-llm,zoomr,zoomr:sure=2,oracle
-texts qwen2.5-coder-0.5b streaming-llm,zoomr:select=paper,zoomr,oracle
-rivals=full:ctk=q8_0:ctv=q8_0,full:ctk=q4_0:ctv=q4_0,streaming-llm,h2o,r-kv,random,zoomr:select=paper,zoomr,oracle
-for small in smollm2-135m gemma-3-270m; do
-  run "texts-$small" -m $small --task "$out/prose.md,$out/code.cpp,text" -n 1240 --budget +192 --policy $rivals
+for model in smollm2-135m gemma-3-270m qwen2.5-coder-0.5b $big; do
+  run "texts-$model" -m $model --task "$out/prose.md,$out/code.cpp,text" -n 1240 --budget +192 --policy $quantised,$selecting
 done
 
+run recall -m $big --task recall --problems 4 -n 60 --budget 1024 --policy full,streaming-llm,zoomr
+python3 eval/tasks.py chain --steps 80 --problems 5 >"$out/chain-80.jsonl"
+run chain-80 -m $big --task "$out/chain-80.jsonl" -n 2200 --budget +144 --policy full,streaming-llm,zoomr
+chain --problems 10 --budget +144,+216 --policy zoomr:sure=2:second-look-name=2
 python3 eval/tasks.py chain --steps 16 --problems 24 --seed 100 >"$out/chain-16.jsonl"
 run chain-16 -m $big --task "$out/chain-16.jsonl" -n 500 --budget +96,+208 --policy zoomr:select=paper
 for family in chain_sum gcd simple_equations needle_haystack time_intervals lcm leg_counting letter_counting number_sorting decimal_arithmetic; do
