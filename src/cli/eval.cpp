@@ -120,8 +120,9 @@ void require_alike(const std::vector<Sample>& samples) {
     const std::string row =
         sample["task"].dump() + sample["policy"].dump() + sample["budget_asked"].dump();
     const auto [it, is_new] = first.try_emplace(row, &sample);
+    const Sample& earlier = *it->second;
     const auto differs = [&](const char* name) {
-      return it->second->value(name, Sample()) != sample.value(name, Sample());
+      return earlier.value(name, Sample()) != sample.value(name, Sample());
     };
     if (!is_new && (differs("settings") || differs("heads"))) {
       throw Error(ErrorCode::bad_input, "samples of " + row +
