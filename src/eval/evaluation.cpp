@@ -29,6 +29,15 @@ Sample identity(const Job& job, const Cell& cell) {
   return identity(job.problem->task, job.problem->id, job.sample, cell);
 }
 
+// What "auto" stood for, by kind; null: none.
+Sample heads_of(const Cell& cell) {
+  const PolicySettings& settings = cell.options.settings;
+  if (settings.heads.empty()) return nullptr;
+  return {{"value", head_names(settings.heads)},
+          {"name", head_names(settings.name_heads)},
+          {"order", head_names(settings.order_heads)}};
+}
+
 nlohmann::ordered_json as_json(const Count& count) {
   return {{"right", count.right}, {"of", count.of}};
 }
@@ -49,7 +58,6 @@ Sample make_sample(const Job& job, const Cell& cell, const std::string& prompt,
   add_score(sample, *job.problem, result.text);
   sample.update(Sample::parse(result.to_json()));
   sample["seconds"] = seconds;
-  sample["heads"] = heads_of(cell);
   sample["residency"] = log.to_json();
   return sample;
 }
@@ -148,15 +156,8 @@ Sample identity(const std::string& task, const std::string& problem, int sample,
           {"problem", problem},
           {"sample", sample},
           {"policy", cell.policy},
-          {"budget_asked", cell.budget_asked}};
-}
-
-Sample heads_of(const Cell& cell) {
-  const PolicySettings& settings = cell.options.settings;
-  if (settings.heads.empty()) return nullptr;
-  return {{"value", head_names(settings.heads)},
-          {"name", head_names(settings.name_heads)},
-          {"order", head_names(settings.order_heads)}};
+          {"budget_asked", cell.budget_asked},
+          {"heads", heads_of(cell)}};
 }
 
 void require_same_heads(const Sample& sample, const std::vector<Cell>& cells) {

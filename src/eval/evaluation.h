@@ -25,12 +25,10 @@ struct Cell {
                                            const std::vector<std::string>& budgets,
                                            const RunOptions& defaults);
 
-// What tells a sample from all others; see key_of().
+// What tells a sample from all others, see key_of(), and the heads that its cell follows.
 [[nodiscard]] Sample identity(const std::string& task, const std::string& problem, int sample,
                               const Cell& cell);
 
-// The heads that a cell follows, by their kinds: what "auto" stood for. null: none.
-[[nodiscard]] Sample heads_of(const Cell& cell);
 // A row holds what was made with the same heads: is the sample such a one of its cell, if it is
 // there? Throws Error(bad_input).
 void require_same_heads(const Sample& sample, const std::vector<Cell>& cells);

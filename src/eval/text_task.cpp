@@ -168,11 +168,8 @@ void evaluate_text(const Model& model, const TaughtText& text, const std::vector
     });
     bar.end();
     std::vector<Sample> made;
-    for (std::size_t i = 0; i < together.size(); ++i) {
-      Sample sample = side_by_side.sample(i, identity(text, together[i]));
-      sample["heads"] = heads_of(together[i]);
-      made.push_back(std::move(sample));
-    }
+    for (std::size_t i = 0; i < together.size(); ++i)
+      made.push_back(side_by_side.sample(i, identity(text, together[i])));
     samples.append(made);
   }
   bar.finish();
