@@ -337,6 +337,26 @@ class Bootstrap(Workplace):
         self.assertTrue(install.endswith("libcli11-dev nlohmann-json3-dev libspdlog-dev libxxhash-dev"), install)
 
 
+class Build(Workplace):
+    """After script/bootstrap without --test there is no GoogleTest."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "script" / "llama").write_text("#!/bin/sh\n")
+        self.tool("cmake", '#!/bin/sh\necho "$*" >>"$CALLS"\n')
+
+    def settings_of_tests(self, *options):
+        result = self.run_script("build", *options)
+        self.assertEqual(result.returncode, 0, result.err)
+        return [word for word in self.calls() if word.startswith("-DZOOMR_TESTS=")]
+
+    def test_without_the_tests_unless_asked(self):
+        self.assertEqual(self.settings_of_tests(), ["-DZOOMR_TESTS=OFF"])
+
+    def test_what_is_asked_comes_last_and_so_counts(self):
+        self.assertEqual(self.settings_of_tests("-DZOOMR_TESTS=ON")[-1], "-DZOOMR_TESTS=ON")
+
+
 class Packaging(unittest.TestCase):
     @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd")
     def test_systemd_has_no_complaint_about_the_unit(self):
