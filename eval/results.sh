@@ -21,8 +21,9 @@ chain --problems 10 --budget +144,+216,+72 --policy full,streaming-llm,zoomr
 chain --problems 10 --budget +216 --policy $selecting,summary-only:summaries=injected
 chain --problems 10 --budget +144 --policy oracle
 chain --problems 5 --budget +216 --policy $quantised
-run late -m $big --task late --problems 10 -np 5 -n 900 --budget +128 --policy full,streaming-llm,zoomr
-run late-rivals -m $big --task late --problems 5 -np 5 -n 900 --budget +128 --policy random,zoomr:select=paper,h2o,r-kv,oracle
+late() { run late -m $big --task late -np 5 -n 900 --budget +128 "$@"; }
+late --problems 10 --policy full,streaming-llm,zoomr
+late --problems 5 --policy random,zoomr:select=paper,h2o,r-kv,oracle
 run gsm -m $big --task gsm --problems 10 -np 5 -n 500 --budget +64 --policy full,$quantised,$selecting,summary-only:summaries=injected
 
 # The texts are files of this repository as they were when the first of these was run.
